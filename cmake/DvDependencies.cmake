@@ -1,0 +1,20 @@
+# Every library that dvhost uses, and its version, in one place; cmake/bootstrap.sh installs them on Debian 12. Which
+# folder of the host may use which of them is said in host/CMakeLists.txt.
+include(DvTorch)
+if(NOT DvTorch_FOUND)
+    message(FATAL_ERROR "${DvTorch_REASON}")
+endif()
+
+find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers program_options)
+find_package(tomlplusplus 3.3 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(ZLIB REQUIRED)
+if(BUILD_TESTING)
+    find_package(GTest 1.12 REQUIRED)
+endif()
+find_package(benchmark 1.7 QUIET)
+
+# Boost.DLL without Boost.Filesystem: headers only.
+add_library(dv_boost_dll INTERFACE)
+target_link_libraries(dv_boost_dll INTERFACE Boost::headers ${CMAKE_DL_LIBS})
+target_compile_definitions(dv_boost_dll INTERFACE BOOST_DLL_USE_STD_FS)
