@@ -1,0 +1,23 @@
+#include "cli/command.hpp"
+
+#include <array>
+
+namespace dvhost::cli {
+
+std::span<const Command> commands() {
+    static constexpr std::array table{
+        Command{"run", "MANIFEST... [-o KEY=VALUE]...", "train, validate, test: the manifest's stages", run},
+        Command{"check", "MANIFEST... [-o KEY=VALUE]...", "all that is wrong with a manifest, without running plugin code", check},
+        Command{"describe", "MANIFEST... [-o KEY=VALUE]...", "the model: layers, shapes, equations, delays, cost", describe},
+        Command{"plugins list", "[--json]", "the components there are, and files that were refused", plugins_list},
+        Command{"plugins info", "ID|FILE", "parameters, an example table, and origin of a component or plugin", plugins_info},
+        Command{"plugins new", "KIND ID [--into FOLDER]", "a new plugin that builds and passes its tests", plugins_new},
+        Command{"plugins verify", "FILE [--json]", "is a plugin well made? static and load checks", plugins_verify},
+        Command{"plugins doctor", "", "where plugins are looked for, and what became of each file", plugins_doctor},
+        Command{"schema", "[--json | --markdown manifest|plugins]", "every key of a manifest, from the plugins' own declarations", schema},
+        Command{"doctor", "", "what this machine has, and what is missing", doctor},
+    };
+    return table;
+}
+
+}  // namespace dvhost::cli

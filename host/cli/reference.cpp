@@ -1,0 +1,176 @@
+#include "cli/reference.hpp"
+
+#include "cli/table.hpp"
+#include "compose/roles.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace dvhost::cli {
+
+using registry::ComponentInfo;
+using registry::ParameterSchema;
+using registry::ParameterType;
+
+namespace {
+
+std::string default_of(const ParameterSchema& p) {
+    if (p.required) return "required";
+    const std::string text = p.default_text();
+    return text.empty() ? "unset" : text;
+}
+
+std::string unit_and_range(const ParameterSchema& p) {
+    std::string out = p.constraint_text();
+    if (!p.unit.empty()) out += (out.empty() ? "[" : " [") + p.unit + "]";
+    return out;
+}
+
+void add_rows(const std::vector<ParameterSchema>& parameters, const std::string& prefix,
+              std::vector<std::vector<std::string>>& rows) {
+    for (const ParameterSchema& p : parameters) {
+        rows.push_back({prefix + p.name, p.type_text(), default_of(p), unit_and_range(p), p.doc});
+        add_rows(p.nested, prefix + p.name + ".", rows);
+    }
+}
+
+std::string escaped(std::string text) {
+    for (std::size_t i = 0; (i = text.find('|', i)) != std::string::npos; i += 2) text.insert(i, "\\");
+    return text;
+}
+
+std::string markdown_table(const std::vector<ParameterSchema>& parameters) {
+    if (parameters.empty()) return "No parameters.\n";
+    std::vector<std::vector<std::string>> rows;
+    add_rows(parameters, "", rows);
+    std::string out = "| name | type | default | range | doc |\n|---|---|---|---|---|\n";
+    for (const auto& row : rows) {
+        for (const std::string& cell : row) out += "| " + escaped(cell) + " ";
+        out += "|\n";
+    }
+    return out;
+}
+
+/// The manifest role of a kind: "dv.datamodule" → "data".
+const compose::Role* role_of(const std::vector<compose::Role>& roles, const std::string& iface) {
+    const auto found = std::find_if(roles.begin(), roles.end(), [&](const compose::Role& r) { return r.iface == iface; });
+    return found == roles.end() ? nullptr : &*found;
+}
+
+/// A table that sets every scalar parameter to its default.
+std::string example(const ComponentInfo& component) {
+    const std::vector<compose::Role> roles = compose::roles();
+    const compose::Role* role = role_of(roles, component.iface);
+    std::string out;
+    if (role == nullptr) {
+        out = std::string(component.kind()) + " = { type = \"" + std::string(component.short_name()) + "\"";
+        for (const ParameterSchema& p : component.parameters) {
+            if (p.type != ParameterType::table && !p.default_text().empty()) out += ", " + p.name + " = " + p.default_text();
+        }
+        return out + " }\n";
+    }
+    out = (role->is_list ? "[[" : "[") + role->name + (role->is_list ? "]]\n" : "]\n") + "type = \"" +
+          std::string(component.short_name()) + "\"\n";
+    for (const ParameterSchema& p : component.parameters) {
+        if (p.required && p.type != ParameterType::table) out += p.name + " = ...  # required: " + p.type_text() + "\n";
+        if (p.type != ParameterType::table && !p.default_text().empty()) out += p.name + " = " + p.default_text() + "\n";
+    }
+    return out;
+}
+
+nlohmann::json json_of(const std::vector<ParameterSchema>& parameters) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const ParameterSchema& p : parameters) {
+        nlohmann::json one{{"name", p.name}, {"type", p.type_text()}, {"doc", p.doc}, {"required", p.required}};
+        if (const std::string text = p.default_text(); !text.empty()) one["default"] = text;
+        if (const std::string text = p.constraint_text(); !text.empty()) one["constraint"] = text;
+        if (!p.unit.empty()) one["unit"] = p.unit;
+        if (!p.choices.empty()) one["choices"] = p.choices;
+        if (!p.nested.empty()) one["parameters"] = json_of(p.nested);
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string component_text(const ComponentInfo& component, const registry::PluginInfo& plugin) {
+    const bool portable = plugin.plugin_class == registry::PluginClass::portable;
+    std::string out = component.id + "\n  " + component.doc + "\n\n";
+    out += aligned({{"kind", std::string(component.kind()) + " (" + component.iface + "/" + std::to_string(component.iface_version) + ")"},
+                    {"plugin", plugin.id + " " + plugin.version + (portable ? ", portable" : ", torch")},
+                    {"license", plugin.license},
+                    {"built by", plugin.build},
+                    {"file", plugin.path.string()}},
+                   "  ");
+    if (component.parameters.empty()) {
+        out += "\nNo parameters.\n";
+    } else {
+        std::vector<std::vector<std::string>> rows{{"NAME", "TYPE", "DEFAULT", "RANGE", "WHAT"}};
+        add_rows(component.parameters, "", rows);
+        out += "\nParameters\n" + aligned(rows, "  ");
+    }
+    return out + "\nExample\n" + example(component);
+}
+
+std::string manifest_reference() {
+    std::string out =
+        "# The manifest\n\nGenerated by `dvhost schema --markdown manifest`; a test keeps it true. How values are written, merged, "
+        "overridden and checked: [architecture.md](architecture.md). What each component adds to its table: [plugins.md](plugins.md).\n";
+    for (const compose::Role& role : compose::roles()) {
+        const std::string written = role.is_list ? "[[" + role.name + "]]" : "[" + role.name + "]";
+        out += "\n## `" + written + "`\n\n" + role.doc + ".";
+        if (!role.iface.empty()) {
+            out += " `type` chooses a component of kind `" + role.iface + "`; the other keys are its parameters.";
+        }
+        switch (role.need) {
+            case compose::Role::Need::always: out += " Required."; break;
+            case compose::Role::Need::to_fit: out += " Required to fit."; break;
+            case compose::Role::Need::to_score: out += " Required to fit, validate or test."; break;
+            case compose::Role::Need::never: break;
+        }
+        out += "\n";
+        if (!role.keys.empty()) out += "\n" + markdown_table(role.keys);
+    }
+    return out;
+}
+
+std::string plugin_reference(const registry::Registry& plugins) {
+    std::string out =
+        "# Plugins\n\nGenerated by `dvhost schema --markdown plugins` from the notes in the built plugins; a test keeps it true. "
+        "`dvhost plugins info NAME` prints the same for one of them.\n";
+    std::vector<std::pair<const ComponentInfo*, const registry::PluginInfo*>> all;
+    for (const registry::PluginInfo* plugin : plugins.plugins()) {
+        for (const ComponentInfo& c : plugin->components) all.emplace_back(&c, plugin);
+    }
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.first->iface, a.first->id) < std::pair(b.first->iface, b.first->id);
+    });
+    std::string kind;
+    for (const auto& [component, plugin] : all) {
+        if (component->iface != kind) {
+            kind = component->iface;
+            out += "\n## " + kind + "\n";
+        }
+        out += "\n### " + std::string(component->short_name()) + "\n\n`" + component->id + "` (" +
+               (plugin->plugin_class == registry::PluginClass::portable ? "portable" : "torch") + "): " + component->doc + "\n\n" +
+               markdown_table(component->parameters);
+    }
+    return out;
+}
+
+std::string json_reference(const registry::Registry& plugins) {
+    nlohmann::json out{{"tables", nlohmann::json::array()}, {"components", nlohmann::json::array()}};
+    for (const compose::Role& role : compose::roles()) {
+        out["tables"].push_back({{"name", role.name}, {"iface", role.iface}, {"list", role.is_list}, {"doc", role.doc}, {"parameters", json_of(role.keys)}});
+    }
+    for (const registry::PluginInfo* plugin : plugins.plugins()) {
+        for (const ComponentInfo& c : plugin->components) {
+            out["components"].push_back({{"id", c.id}, {"iface", c.iface}, {"doc", c.doc}, {"plugin", plugin->id}, {"parameters", json_of(c.parameters)}});
+        }
+    }
+    return out.dump(2) + "\n";
+}
+
+}  // namespace dvhost::cli

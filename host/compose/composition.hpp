@@ -1,0 +1,67 @@
+#pragma once
+/// A checked manifest made into a run: parts created, children first, in the run's folder.
+
+#include "compose/assembler.hpp"
+#include "compose/check.hpp"
+#include "compose/roles.hpp"
+#include "compose/tolerant_callback.hpp"
+#include "logging/host_log.hpp"
+#include "logging/log_thread.hpp"
+#include "loops/interrupt.hpp"
+#include "loops/trainer.hpp"
+
+#include <filesystem>
+#include <memory>
+
+namespace dvhost::compose {
+
+enum class Purpose {
+    run,      ///< a run folder, loggers, callbacks
+    describe  ///< data facts and model only; nothing is written
+};
+
+class Composition {
+public:
+    /// Creates everything. Throws CreateError, dv::Error (build failed, data missing), registry::Refusal.
+    Composition(Checked checked, registry::Registry& plugins, logging::Console& console, logging::HostLog& log, Purpose purpose);
+    ~Composition();
+    Composition(const Composition&) = delete;
+    Composition& operator=(const Composition&) = delete;
+
+    /// Runs the manifest's stages; loggers are finished whatever happens. Throws what stopped it.
+    loops::RunSummary run();
+    /// After run(): what was lost on the way; empty when all went well.
+    std::vector<std::string> losses() const;
+
+    const std::filesystem::path& run_dir() const { return run_dir_; }
+    const manifest::Node& manifest() const { return checked_.manifest; }
+    dv::Model& model() { return *experiment_.model; }
+    dv::DataFacts facts() const { return experiment_.data->facts(); }
+
+private:
+    void build_data_and_model();
+    void build_training();
+    void build_callbacks();
+    void build_log_thread();
+    loops::TrainerOptions trainer_options() const;
+    void save_checkpoint(const std::filesystem::path& file, bool weights_only);
+    const manifest::Node& role(const char* name) const { return *checked_.manifest.find(name); }
+    /// The host's own keys of a table.
+    template <class Keys>
+    Keys keys_of(const manifest::Node& table) const;
+
+    // Destroyed in reverse order: loops first, then parts (loggers last among them), then what they lean on.
+    Checked checked_;
+    logging::HostLog& log_;
+    std::filesystem::path run_dir_;
+    Services services_;
+    registry::Boundary boundary_;
+    Assembler assembler_;
+    std::unique_ptr<logging::LogThread> log_thread_;
+    std::vector<std::shared_ptr<TolerantCallback>> tolerant_;
+    std::vector<std::string> left_out_;
+    loops::Experiment experiment_;
+    std::unique_ptr<loops::Trainer> trainer_;
+};
+
+}  // namespace dvhost::compose

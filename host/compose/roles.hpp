@@ -1,0 +1,129 @@
+#pragma once
+/// The tables a manifest may have: what each is for, and the keys in it that the host itself reads. The rest of a table belongs
+/// to the component that `type` chooses.
+
+#include "registry/schema.hpp"
+
+#include <dv/schema.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dvhost::compose {
+
+// ---- The host's own keys, declared as any component's ------------------------------------------------------------------------
+
+struct RunKeys {
+    std::string name;
+    std::int64_t seed = 0;
+    std::vector<std::string> stages;  ///< "fit", "validate", "test"
+    std::filesystem::path dir;
+    static constexpr auto params = dv::schema(
+        dv::p("name", &RunKeys::name, "run", "what the run is called; names its folder"),
+        dv::p("seed", &RunKeys::seed, 42, "everything random follows from it", dv::at_least{0}),
+        dv::p("stages", &RunKeys::stages, dv::list("fit"), "what to do, in order",
+              dv::choices{"fit", "validate", "test"}),
+        dv::p("dir", &RunKeys::dir, "", "each run gets a new folder version_N below it; empty: runs/<name> where dvhost is started"));
+};
+
+enum class Precision { single, full };
+enum class Accelerator { automatic, cpu, cuda };
+enum class Clip { norm, value };
+
+struct TrainerKeys {
+    std::int64_t max_epochs = -1, min_epochs = 0, max_steps = -1, min_steps = 0;
+    double max_seconds = 0.0;
+    Accelerator accelerator{};
+    Precision precision{};
+    double limit_train_batches = 1.0, limit_val_batches = 1.0, limit_test_batches = 1.0;
+    double val_check_interval = 1.0;
+    std::int64_t check_val_every_n_epoch = 1, num_sanity_val_steps = 2, log_every_n_steps = 50, accumulate_grad_batches = 1;
+    std::optional<double> gradient_clip_val;
+    Clip gradient_clip_algorithm{};
+    bool enable_progress_bar = true, enable_checkpointing = true;
+    static constexpr auto params = dv::schema(
+        dv::p("max_epochs", &TrainerKeys::max_epochs, 1, "train for so many epochs; -1: no limit", dv::at_least{-1}),
+        dv::p("min_epochs", &TrainerKeys::min_epochs, 0, "a request to stop waits for so many epochs", dv::at_least{0}),
+        dv::p("max_steps", &TrainerKeys::max_steps, -1, "train for so many optimizer steps; -1: no limit", dv::at_least{-1}),
+        dv::p("min_steps", &TrainerKeys::min_steps, 0, "a request to stop waits for so many steps", dv::at_least{0}),
+        dv::p("max_seconds", &TrainerKeys::max_seconds, 0.0, "train for so long; 0: no limit", dv::unit{"s"}, dv::at_least{0}),
+        dv::p("accelerator", &TrainerKeys::accelerator, Accelerator::automatic, "auto: CUDA when a device is present",
+              dv::choices{"auto", "cpu", "cuda"}),
+        dv::p("precision", &TrainerKeys::precision, Precision::single, "of parameters and frames", dv::choices{"32-true", "64-true"}),
+        dv::p("limit_train_batches", &TrainerKeys::limit_train_batches, 1.0, "a share (1.0: all) or, as an integer, a number of batches",
+              dv::at_least{0}),
+        dv::p("limit_val_batches", &TrainerKeys::limit_val_batches, 1.0, "the same for validation; 0: none", dv::at_least{0}),
+        dv::p("limit_test_batches", &TrainerKeys::limit_test_batches, 1.0, "the same for test", dv::at_least{0}),
+        dv::p("val_check_interval", &TrainerKeys::val_check_interval, 1.0,
+              "validate after this share of an epoch or, as an integer, after so many batches", dv::above{0}),
+        dv::p("check_val_every_n_epoch", &TrainerKeys::check_val_every_n_epoch, 1, "validate in every n-th epoch", dv::at_least{1}),
+        dv::p("num_sanity_val_steps", &TrainerKeys::num_sanity_val_steps, 2, "validation batches tried before training", dv::at_least{0}),
+        dv::p("log_every_n_steps", &TrainerKeys::log_every_n_steps, 50, "optimizer steps between rows of training values; 0: none",
+              dv::at_least{0}),
+        dv::p("accumulate_grad_batches", &TrainerKeys::accumulate_grad_batches, 1, "batches per optimizer step", dv::at_least{1}),
+        dv::p("gradient_clip_val", &TrainerKeys::gradient_clip_val, dv::unset, "bound on gradients; absent: none", dv::above{0}),
+        dv::p("gradient_clip_algorithm", &TrainerKeys::gradient_clip_algorithm, Clip::norm,
+              "bound the joint norm, or each value", dv::choices{"norm", "value"}),
+        dv::p("enable_progress_bar", &TrainerKeys::enable_progress_bar, true, "adds the progress callback when none is given"),
+        dv::p("enable_checkpointing", &TrainerKeys::enable_checkpointing, true, "adds the checkpoint callback when none is given"));
+};
+
+struct DataKeys {
+    std::int64_t batch_size = 32, num_workers = 1, prefetch = 2;
+    bool shuffle = true, drop_last = false;
+    static constexpr auto params = dv::schema(
+        dv::p("batch_size", &DataKeys::batch_size, 32, "samples per batch", dv::unit{"samples"}, dv::range{1, 1e6}),
+        dv::p("num_workers", &DataKeys::num_workers, 1, "threads that read samples; results do not depend on it", dv::range{1, 256}),
+        dv::p("prefetch", &DataKeys::prefetch, 2, "batches read ahead", dv::range{1, 1024}),
+        dv::p("shuffle", &DataKeys::shuffle, true, "a new order of the training samples in each epoch"),
+        dv::p("drop_last", &DataKeys::drop_last, false, "leave out a last training batch that is not full"));
+};
+
+struct LossKeys {
+    double weight = 1.0;
+    static constexpr auto params = dv::schema(
+        dv::p("weight", &LossKeys::weight, 1.0, "factor in the weighted sum of all losses", dv::at_least{0}));
+};
+
+struct LoggerKeys {
+    bool required = false;
+    std::int64_t max_errors = 3;
+    static constexpr auto params = dv::schema(
+        dv::p("required", &LoggerKeys::required, false,
+              "true: its first failure stops the run; false, when written: it is left out if it cannot start"),
+        dv::p("max_errors", &LoggerKeys::max_errors, 3, "failures in a row after which it is switched off", dv::at_least{1}));
+};
+
+struct CallbackKeys {
+    bool required = true;
+    std::int64_t max_errors = 3;
+    static constexpr auto params = dv::schema(
+        dv::p("required", &CallbackKeys::required, true,
+              "true: its first failure stops the run; false: it is left out if it cannot start"),
+        dv::p("max_errors", &CallbackKeys::max_errors, 3, "when not required: failures in a row after which it is switched off",
+              dv::at_least{1}));
+};
+
+struct PluginKeys {
+    std::vector<std::filesystem::path> paths;
+    static constexpr auto params = dv::schema(
+        dv::p("paths", &PluginKeys::paths, dv::empty, "folders or files in which to look for plugins first"));
+};
+
+// ---- Roles -----------------------------------------------------------------------------------------------------------------
+
+struct Role {
+    enum class Need { always, to_score, to_fit, never };
+    std::string name;   ///< the table's name in the manifest
+    std::string iface;  ///< "dv.model"; empty: no component, only the host's keys
+    bool is_list = false;
+    Need need = Need::never;
+    std::string doc;
+    std::vector<registry::ParameterSchema> keys;  ///< read by the host
+};
+
+/// All roles, in the order in which they are written and documented.
+std::vector<Role> roles();
+
+}  // namespace dvhost::compose

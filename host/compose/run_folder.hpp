@@ -1,0 +1,12 @@
+#pragma once
+/// A run's own folder.
+
+#include <filesystem>
+
+namespace dvhost::compose {
+
+/// Makes <base>/version_<N>, N one above the largest there is (0 first), and gives its absolute path. Safe when several runs
+/// start at once. Throws dv::IoError with path and reason.
+std::filesystem::path make_run_folder(const std::filesystem::path& base);
+
+}  // namespace dvhost::compose

@@ -1,0 +1,82 @@
+#include "compose/value_check.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+
+namespace dvhost::compose {
+
+using manifest::Node;
+using registry::ParameterSchema;
+using registry::ParameterType;
+
+namespace {
+
+std::string number_text(const Node& value) {
+    char digits[32];
+    const auto end = value.is_int() ? std::to_chars(digits, digits + sizeof digits, value.as_int()).ptr
+                                    : std::to_chars(digits, digits + sizeof digits, value.as_number()).ptr;
+    return {digits, end};
+}
+
+std::optional<std::string> number_problem(const Node& value, const ParameterSchema& schema) {
+    const double v = value.as_number();
+    if (!std::isfinite(v)) return "is " + number_text(value) + ": must be a finite number";
+    const bool inside = !(schema.min && v < *schema.min) && !(schema.max && v > *schema.max) &&
+                        !(schema.above && v <= *schema.above) && !(schema.below && v >= *schema.below) &&
+                        !(schema.multiple_of && std::remainder(v, *schema.multiple_of) != 0.0);
+    if (inside) return std::nullopt;
+    return "is " + number_text(value) + ": must be " + schema.constraint_text();
+}
+
+std::optional<std::string> wrong_type(const Node& value, const std::string& wanted) {
+    return "is " + std::string(value.type_name()) + ": must be " + wanted;
+}
+
+std::optional<std::string> choice_problem(const Node& value, const ParameterSchema& schema) {
+    if (schema.choices.empty()) return std::nullopt;
+    for (const std::string& choice : schema.choices) {
+        if (value.as_string() == choice) return std::nullopt;
+    }
+    return "is \"" + value.as_string() + "\": must be " + schema.constraint_text();
+}
+
+}  // namespace
+
+std::optional<std::string> scalar_problem(const Node& value, const ParameterSchema& schema) {
+    switch (schema.type) {
+        case ParameterType::boolean: return value.is_bool() ? std::nullopt : wrong_type(value, "true or false");
+        case ParameterType::integer:
+            return value.is_int() ? number_problem(value, schema) : wrong_type(value, "an integer");
+        case ParameterType::real: return value.is_number() ? number_problem(value, schema) : wrong_type(value, "a number");
+        case ParameterType::string:
+        case ParameterType::path:
+        case ParameterType::enumeration:
+            return value.is_string() ? choice_problem(value, schema) : wrong_type(value, "a string");
+        case ParameterType::table:
+        case ParameterType::component: return std::nullopt;  // judged as tables
+    }
+    return std::nullopt;
+}
+
+std::optional<Node> default_node(const ParameterSchema& schema) {
+    const auto scalar = [](const registry::Scalar& s) {
+        return std::visit([](const auto& v) { return Node(v, manifest::Source{}); }, s);
+    };
+    if (const auto* one = std::get_if<registry::Scalar>(&schema.fallback)) return scalar(*one);
+    if (const auto* many = std::get_if<std::vector<registry::Scalar>>(&schema.fallback)) {
+        Node::List list;
+        for (const registry::Scalar& s : *many) list.push_back(scalar(s));
+        return Node(std::move(list), manifest::Source{});
+    }
+    return std::nullopt;
+}
+
+std::string absolute_path(const std::string& text, const manifest::Source& source) {
+    std::filesystem::path path(text);
+    if (text.empty() || path.is_absolute()) return text;
+    if (source.kind == manifest::Source::Kind::file) path = std::filesystem::path(source.origin).parent_path() / path;
+    return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+}  // namespace dvhost::compose

@@ -1,0 +1,108 @@
+#include "loops/evaluation_loop.hpp"
+
+#include "loops/interrupt.hpp"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
+
+namespace dvhost::loops {
+
+namespace {
+
+/// The phases of one pass, by split.
+struct Phases {
+    std::uint32_t stage, start, epoch_start, batch_start, batch_end, epoch_end, end;
+    std::string prefix;
+};
+
+Phases phases_of(dv::Split split) {
+    if (split == dv::Split::test) {
+        return {DV_STAGE_TEST,       DV_TEST_START,     DV_TEST_EPOCH_START, DV_TEST_BATCH_START,
+                DV_TEST_BATCH_END,   DV_TEST_EPOCH_END, DV_TEST_END,         "test/"};
+    }
+    return {DV_STAGE_VALIDATE,       DV_VALIDATION_START,     DV_VALIDATION_EPOCH_START, DV_VALIDATION_BATCH_START,
+            DV_VALIDATION_BATCH_END, DV_VALIDATION_EPOCH_END, DV_VALIDATION_END,         "val/"};
+}
+
+/// Puts the model into evaluation mode, and back into what it was doing.
+class EvaluationMode {
+public:
+    EvaluationMode(Run& run, std::uint32_t stage) : run_(run), former_(run.context) {
+        run_.experiment.model->train(false);
+        run_.context.stage = stage;
+        run_.context.stage_start = now();
+    }
+    ~EvaluationMode() { run_.context = std::move(former_); }
+    EvaluationMode(const EvaluationMode&) = delete;
+    EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+private:
+    Run& run_;
+    RunContext former_;
+};
+
+}  // namespace
+
+EvaluationLoop::EvaluationLoop(Run& run, dv::Split split)
+    : run_(run), split_(split), loader_(open_split(run.experiment, split)) {
+    if (!loader_) return;
+    const TrainerOptions& options = run.experiment.trainer;
+    n_batches_ = split == dv::Split::test ? options.test_batches.of(loader_->n_batches(), "limit_test_batches")
+                                          : options.val_batches.of(loader_->n_batches(), "limit_val_batches");
+}
+
+void EvaluationLoop::run(std::int64_t row_step) { pass(Purpose::evaluate, n_batches_, row_step); }
+
+void EvaluationLoop::sanity_check(std::int64_t n_batches) {
+    run_.events(DV_SANITY_CHECK_START);
+    pass(Purpose::sanity_check, std::min(n_batches, n_batches_), 0);
+    run_.events(DV_SANITY_CHECK_END);
+}
+
+void EvaluationLoop::pass(Purpose purpose, std::int64_t n_batches, std::int64_t row_step) {
+    const Phases phases = phases_of(split_);
+    Experiment& e = run_.experiment;
+    const at::NoGradGuard no_grad;  // nothing here is trained
+    {
+        const EvaluationMode mode(run_, purpose == Purpose::sanity_check ? std::uint32_t{DV_STAGE_SANITY_CHECK} : phases.stage);
+        run_.context.n_batches = n_batches;
+        for (const auto& metric : e.metrics) metric->reset();
+        at::Tensor loss_sum = at::zeros({}, at::TensorOptions(e.strategy->device()).dtype(at::kDouble));
+        std::int64_t n_samples = 0;
+
+        run_.events(phases.start);
+        run_.events(phases.epoch_start);
+        const auto batches = loader_->epoch(0, n_batches);
+        run_.context.batch_idx = 0;
+        while (const auto batch = next_batch(e, *batches)) {
+            run_.events(phases.batch_start);
+            const dv::StepOutput step = e.model->validation_step(*batch, *e.loss);
+            if (step.loss.defined()) loss_sum.add_(step.loss.detach(), static_cast<double>(batch->size()));
+            for (const auto& metric : e.metrics) metric->update(step.outputs, step.labels);
+            n_samples += batch->size();
+            run_.events(phases.batch_end);
+            ++run_.context.batch_idx;
+            throw_if_interrupted();
+        }
+        run_.events(phases.epoch_end);
+        if (purpose == Purpose::evaluate) log_results(loss_sum, n_samples, row_step);
+        run_.events(phases.end);
+        // What callbacks logged goes out with the next row; a sanity check leaves no trace.
+        if (purpose == Purpose::sanity_check) run_.metrics.discard();
+    }
+    e.model->train(run_.context.stage == DV_STAGE_TRAIN);
+}
+
+void EvaluationLoop::log_results(const at::Tensor& loss_sum, std::int64_t n_samples, std::int64_t row_step) {
+    const std::string prefix = phases_of(split_).prefix;
+    Experiment& e = run_.experiment;
+    run_.metrics.add(prefix + "loss", e.strategy->reduce(loss_sum.div(static_cast<double>(n_samples)), dv::Reduction::mean));
+    for (const auto& metric : e.metrics) {
+        for (const dv::NamedTensor& value : metric->compute()) {
+            run_.metrics.add(prefix + value.name, e.strategy->reduce(value.tensor, dv::Reduction::mean));
+        }
+    }
+    run_.metrics.send_and_wait(row_step, run_.progress.epoch);
+}
+
+}  // namespace dvhost::loops

@@ -1,0 +1,74 @@
+#pragma once
+/// Everything a run is made of, as SDK interfaces. Composed outside; the loops know neither manifest nor registry.
+
+#include "loops/callback.hpp"
+#include "loops/metric_sink.hpp"
+#include "loops/stop_rule.hpp"
+
+#include <dv/schedule.hpp>
+#include <dv/torch/datamodule.hpp>
+#include <dv/torch/loss.hpp>
+#include <dv/torch/metric.hpp>
+#include <dv/torch/model.hpp>
+#include <dv/torch/optimizer.hpp>
+#include <dv/torch/strategy.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dvhost::loops {
+
+/// How many batches of a split a loop takes: all, a share, or a count (Lightning's limit_*_batches).
+struct BatchLimit {
+    double share = 1.0;
+    std::optional<std::int64_t> count;
+
+    /// Throws dv::Error when a share above 0 gives no batch.
+    std::int64_t of(std::int64_t n_batches, const std::string& key) const;
+};
+
+enum class ClipAlgorithm { norm, value };
+
+struct TrainerOptions {
+    StopLimits stop;
+    BatchLimit train_batches, val_batches, test_batches;
+    std::int64_t num_sanity_val_steps = 2;
+    std::int64_t check_val_every_n_epoch = 1;
+    double val_check_interval = 1.0;      ///< share of an epoch; a whole number of batches when `val_check_batches` is set
+    std::optional<std::int64_t> val_check_batches;
+    std::int64_t log_every_n_steps = 50;
+    std::int64_t accumulate_grad_batches = 1;
+    std::optional<double> gradient_clip_val;
+    ClipAlgorithm gradient_clip_algorithm = ClipAlgorithm::norm;
+    at::ScalarType dtype = at::kFloat;    ///< of parameters and frames
+};
+
+struct LoaderOptions {
+    std::int64_t batch_size = 32;
+    std::int64_t n_threads = 1;
+    std::int64_t prefetch = 2;  ///< batches read ahead
+    bool shuffle = true;        ///< train only
+    bool drop_last = false;     ///< train only
+};
+
+struct Experiment {
+    std::shared_ptr<dv::DataModule> data;
+    std::shared_ptr<dv::Model> model;
+    std::shared_ptr<dv::Loss> loss;
+    /// Two objects per metric of the manifest: an evaluation inside an epoch must not disturb what training has gathered.
+    std::vector<std::shared_ptr<dv::Metric>> train_metrics, metrics;
+    std::shared_ptr<dv::Optimizer> optimizer;      ///< null when nothing is trained
+    std::shared_ptr<dv::Schedule> schedule;        ///< null: constant
+    std::shared_ptr<dv::Strategy> strategy;
+    std::vector<std::shared_ptr<Callback>> callbacks;
+    MetricSink* sink = nullptr;
+    std::function<void(const std::string&)> warn = [](const std::string&) {};  ///< the host's log
+    LoaderOptions loader;
+    TrainerOptions trainer;
+    std::uint64_t seed = 0;
+};
+
+}  // namespace dvhost::loops

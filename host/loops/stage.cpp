@@ -1,0 +1,28 @@
+#include "loops/stage.hpp"
+
+namespace dvhost::loops {
+
+std::optional<data::Loader> open_split(const Experiment& experiment, dv::Split split) {
+    std::shared_ptr<const dv::Source> source = experiment.data->source(split);
+    if (!source) return std::nullopt;
+    const bool training = split == dv::Split::train;
+    const LoaderOptions& options = experiment.loader;
+    return data::Loader(std::move(source), experiment.data->facts(), split,
+                        {.batch_size = options.batch_size,
+                         .n_threads = options.n_threads,
+                         .prefetch = options.prefetch,
+                         .shuffle = training && options.shuffle,
+                         .drop_last = training && options.drop_last,
+                         .seed = experiment.seed});
+}
+
+std::optional<dv::Batch> next_batch(const Experiment& experiment, data::Batches& batches) {
+    std::optional<dv::Batch> batch = batches.next();
+    if (!batch) return batch;
+    if (batch->frames.frames.scalar_type() != experiment.trainer.dtype) {
+        batch->frames.frames = batch->frames.frames.to(experiment.trainer.dtype);
+    }
+    return experiment.strategy->to_device(*batch);
+}
+
+}  // namespace dvhost::loops

@@ -1,0 +1,95 @@
+#include "loops/trainer.hpp"
+
+#include "loops/fit_loop.hpp"
+#include "loops/interrupt.hpp"
+
+namespace dvhost::loops {
+
+namespace {
+
+/// The model's tensors in the run's dtype and on the strategy's device, in place: handles that parts keep stay valid.
+void place_model(Experiment& e) {
+    std::vector<dv::NamedTensor> tensors = e.model->parameters();
+    for (dv::NamedTensor& t : tensors) {
+        if (at::isFloatingType(t.tensor.scalar_type()) && t.tensor.scalar_type() != e.trainer.dtype) {
+            t.tensor.set_data(t.tensor.detach().to(e.trainer.dtype));
+        }
+    }
+    e.strategy->setup(tensors);
+}
+
+void build_optimizer(Experiment& e) {
+    if (!e.optimizer) return;
+    std::vector<dv::NamedTensor> trainable;
+    for (dv::NamedTensor& t : e.model->parameters()) {
+        if (t.trainable) trainable.push_back(std::move(t));
+    }
+    e.optimizer->build(trainable);
+}
+
+}  // namespace
+
+Trainer::Trainer(Experiment& experiment) : experiment_(experiment), run_(experiment) {
+    place_model(experiment_);
+    build_optimizer(experiment_);
+}
+
+void Trainer::run(const std::vector<StageKind>& stages) {
+    const SignalScope signals;
+    try {
+        run_.events(DV_SETUP);
+        for (const StageKind stage : stages) run_stage(stage);
+    } catch (const Interrupted& signal) {
+        fail(signal.what(), "interrupted");
+        throw;
+    } catch (const std::exception& error) {
+        fail(error.what(), "failed");
+        throw;
+    }
+    run_.context.stage = DV_STAGE_NONE;
+    experiment_.strategy->teardown();
+    run_.events(DV_TEARDOWN, "success");
+}
+
+/// The way out of a run that did not end by itself. What goes wrong here is logged; the first error is the one reported.
+void Trainer::fail(const char* what, const char* outcome) {
+    const auto attempt = [&](const auto& step) {
+        try {
+            step();
+        } catch (const std::exception& second) {
+            experiment_.warn(std::string("while ending the run: ") + second.what());
+        }
+    };
+    attempt([&] { run_.events(DV_EXCEPTION, what); });
+    attempt([&] { experiment_.strategy->teardown(); });
+    attempt([&] { run_.events(DV_TEARDOWN, outcome); });
+}
+
+void Trainer::run_stage(StageKind stage) {
+    if (stage == StageKind::fit) {
+        FitLoop fit(run_);
+        run_.events(DV_FIT_START);
+        fit.run();
+        run_.events(DV_FIT_END);
+        return;
+    }
+    const bool test = stage == StageKind::test;
+    EvaluationLoop evaluation(run_, test ? dv::Split::test : dv::Split::val);
+    if (!evaluation.any()) {
+        throw dv::Error(std::string("there is nothing to ") + (test ? "test" : "validate") + " on: this data has no " +
+                        (test ? "test" : "validation") + " split, or its limit is 0");
+    }
+    evaluation.run(std::max<std::int64_t>(0, run_.steps_with_update - 1));
+}
+
+RunSummary Trainer::summary() const {
+    RunSummary out;
+    out.progress = run_.progress;
+    out.fit_seconds = run_.fit_seconds;
+    out.first_step_at = run_.first_step_at;
+    out.stop_reason = run_.stop.reason();
+    for (const dv_metric& m : run_.metrics.known()) out.metrics.emplace_back(std::string(m.name.p, m.name.n), m.value);
+    return out;
+}
+
+}  // namespace dvhost::loops

@@ -1,0 +1,43 @@
+#pragma once
+/// Runs the stages of an experiment, in order, and ends well whatever happens.
+
+#include "loops/stage.hpp"
+
+#include <string>
+#include <vector>
+
+namespace dvhost::loops {
+
+enum class StageKind { fit, validate, test };
+
+/// What a finished run has to show.
+struct RunSummary {
+    Progress progress;
+    std::vector<std::pair<std::string, double>> metrics;  ///< newest values, in order of first appearance
+    double fit_seconds = 0.0;
+    std::optional<double> first_step_at;                  ///< monotonic [s]
+    std::string stop_reason;                              ///< why training ended
+};
+
+class Trainer {
+public:
+    /// Places the model on the strategy's device and builds the optimizer.
+    explicit Trainer(Experiment& experiment);
+
+    /// Runs the stages under a SignalScope. On an exception: on_exception, teardown, then it is thrown on.
+    void run(const std::vector<StageKind>& stages);
+
+    RunSummary summary() const;
+    const Progress& progress() const { return run_.progress; }
+    /// Where the monitored values are, for checkpoints and the closing table.
+    const Run& state() const { return run_; }
+
+private:
+    void run_stage(StageKind stage);
+    void fail(const char* what, const char* outcome);
+
+    Experiment& experiment_;
+    Run run_;
+};
+
+}  // namespace dvhost::loops
