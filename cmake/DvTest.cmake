@@ -2,9 +2,9 @@
 #
 #   dv_add_test(<name> SOURCES <file>... [LINK <library>...] [LABELS <label>...] [DEFINITIONS <NAME=value>...])
 #
-# GoogleTest's main comes with it. One entry per executable, because starting a process that has LibTorch in it costs more
-# than most cases. Tests run with one OpenMP thread, so that several can run at a time and results do not depend on the
-# machine; a test about threads asks for them itself. The time limit is there to end what hangs, not to judge speed.
+# GoogleTest's main comes with it. One entry per executable, because starting a process that has LibTorch in it costs
+# more than most cases. Tests run with one OpenMP thread, so that several can run at a time and results do not depend on
+# the machine; a test about threads asks for them itself. The time limit is there to end what hangs, not to judge speed.
 include_guard(GLOBAL)
 
 function(dv_add_test name)

@@ -1,5 +1,5 @@
-# How every target of this project is compiled: C++20 and C11, hidden symbols, position-independent code, ccache and mold
-# where they are found. Authors of plugins outside this tree are not bound to it.
+# How every target of this project is compiled: C++20 and C11, hidden symbols, position-independent code, ccache and
+# mold where they are found. Authors of plugins outside this tree are not bound to it.
 include(CheckLinkerFlag)
 
 set(CMAKE_CXX_STANDARD 20)

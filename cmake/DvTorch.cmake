@@ -1,12 +1,12 @@
-# LibTorch without Python and without FindCUDA: the headers and libraries of the `torch` wheel (or of a libtorch archive).
+# LibTorch without Python and without FindCUDA: the headers and libraries of the `torch` wheel (or a libtorch archive).
 #
 #   dv_torch::torch      what to link: torch_cpu and c10, kept even when no symbol of theirs is used, never libtorch.so,
 #                        which would pull in CUDA
 #   dv_torch::torch_cpu  dv_torch::c10
 #
 # Looked for in DVHOST_TORCH_DIR (CMake variable, then environment), then where cmake/bootstrap.sh puts it:
-# ${XDG_CACHE_HOME:-~/.cache}/dvhost/torch-<version>/torch. Sets DvTorch_FOUND; if false, DvTorch_REASON is a sentence for
-# people. The class `torch` is locked to one exact version, so any other one is refused.
+# ${XDG_CACHE_HOME:-~/.cache}/dvhost/torch-<version>/torch. Sets DvTorch_FOUND; if false, DvTorch_REASON is a sentence
+# for people. The class `torch` is locked to one exact version, so any other one is refused.
 include_guard(DIRECTORY)
 
 set(DV_TORCH_VERSION 2.11.0)

@@ -6,13 +6,13 @@
 #       [LINK <library>...]                 private libraries
 #       [NEEDS_NN]                          includes torch::nn: compiles need memory, so only a few run at a time
 #       [TEMPORAL]                          links the temporal engine, dv::temporal
-#       [TESTS <file>...]                   one GoogleTest executable <name>_test; DV_PLUGIN_UNDER_TEST is the .so's path
+#       [TESTS <file>...]                   one GoogleTest executable <name>_test; DV_PLUGIN_UNDER_TEST is the file
 #       [CONFORMANCE_CONFIG <file|text>]    TOML for the conformance suite: parameters without a usable default
 #       [TEST_ONLY])                        for fixtures: not installed, not part of `runtime`, not in the search path
 #
-# Makes <name>.so (C or C++ sources), which exports dv_plugin_entry and nothing else. The entry and the plugin's note are
-# generated; components come from DV_COMPONENT (C++) or DV_NOTE and DV_EXPORT_COMPONENT (C). A file without a component
-# does not build. ctest entries: <name>_test, verify.<name>, conformance.<name>.
+# Makes <name>.so (C or C++ sources), which exports dv_plugin_entry and nothing else. The entry and the plugin's note
+# are generated; components come from DV_COMPONENT (C++) or DV_NOTE and DV_EXPORT_COMPONENT (C). A file without a
+# component does not build. ctest entries: <name>_test, verify.<name>, conformance.<name>.
 include_guard(GLOBAL)
 include("${CMAKE_CURRENT_LIST_DIR}/DvTest.cmake")
 

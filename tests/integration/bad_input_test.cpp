@@ -98,6 +98,31 @@ TEST_F(BadInput, AmbiguousShortName) {
     EXPECT_EQ(dvhost({"check", tiny(), "--plugin-path", "more", "-o", "logger.0.type=mylabs.logger.csv"}).code, 0);
 }
 
+TEST_F(BadInput, InsideNestedTables) {
+    expect(check_with("conv = { channels = 4, stride = 2 }", "conv = { channels = 0, strid = 2 }"), 65,
+           AllOf(HasSubstr("[model.layer.0.conv] 'channels' is 0: must be at least 1"),
+                 HasSubstr("[model.layer.0.conv] unknown key 'strid'"), HasSubstr("did you mean 'stride'?"), HasSubstr("2 problems")));
+    expect(check_with("[[model.layer]]\nname = \"V1\"\nconv", "[[model.layer]]\nconv"), 65,
+           HasSubstr("[model.layer.0] misses the required key 'name'"));
+}
+TEST_F(BadInput, KeysThatContradictEachOther) {
+    expect(check({"trainer.enable_progress_bar=false", "callback+={type=\"progress\"}"}), 65,
+           HasSubstr("'enable_progress_bar' is false, but there is a [[callback]] of type 'progress'"));
+    expect(check({"trainer.limit_val_batches=1.5"}), 65, HasSubstr("for a number of batches write an integer"));
+    EXPECT_EQ(check({"trainer.limit_val_batches=2"}).code, 0);
+}
+TEST_F(BadInput, WhatAModelOnlyKnowsItselfIsRefusedAtTheStart) {
+    tiny();
+    const Result result = dvhost({"run", "tiny.toml", "-o", "model.dt=50.0"});
+    expect(result, 68, AllOf(HasSubstr("dynvision.model.rcnn"), HasSubstr("allow_unstable")));
+}
+TEST_F(BadInput, PathsAreSeenFromTheManifestThatNamesThem) {
+    file("sub/m.toml", "[data]\ntype = \"fashion_mnist\"\npath = \"images\"\n[model]\ntype = \"rcnn\"\n");
+    const Result result = dvhost({"check", "sub/m.toml", "--print", "-o", "run.stages=[]"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr((folder / "sub/images").string()));
+}
+
 TEST_F(BadInput, IncludeCycle) {
     file("a.toml", "include = [\"b.toml\"]\n[run]\nseed = 1\n");
     file("b.toml", "include = [\"a.toml\"]\n");
