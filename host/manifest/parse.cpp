@@ -4,11 +4,6 @@
 #include "manifest/parser_guard.hpp"
 #include "manifest/text.hpp"
 
-// toml++ 3.3 asserts that text is well formed at places where it goes on to check just that: without NDEBUG it would
-// abort on [.a] or [1, } instead of reporting them. Whatever else includes it must switch the assertions off as well.
-#ifndef TOML_ASSERT
-#define TOML_ASSERT(expr) static_assert(true)
-#endif
 #include <toml++/toml.h>
 
 #include <algorithm>

@@ -13,8 +13,9 @@ namespace {
 
 /// What this thread last heard from a component. Kept per thread because a status and its text travel separately.
 Failure& slot() {
-    thread_local Failure own;
-    return own;
+    thread_local std::unique_ptr<Failure> own;  // on the heap: thread-local room is small (see breadcrumbs.cpp)
+    if (!own) own = std::make_unique<Failure>();
+    return *own;
 }
 
 std::string_view view(dv_str s) { return s.p ? std::string_view(s.p, s.n) : std::string_view(); }
@@ -119,7 +120,7 @@ void report_failure(const ComponentRecord& who, dv_status code, std::string_view
     failure.hook = current_hook();
     failure.text = printable(text);
 } catch (...) {
-    slot().text.clear();
+    // no memory for the text: the status still says that something failed
 }
 
 Failure last_failure(const dv_host& host) {

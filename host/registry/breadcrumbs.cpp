@@ -11,16 +11,27 @@ namespace {
 constinit std::atomic<std::int64_t> current_step{-1};
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
-// One word that is there in every thread from its start: reading it in a handler cannot allocate, as reading a larger
-// thread-local of a library opened at run time might.
+// One word that is there in every thread from its start: reading it in a handler cannot allocate, as reading another
+// thread-local of a library opened at run time might. The trail itself is on the heap, because the room for words of this
+// sort is small and shared with all other libraries.
 [[gnu::tls_model("initial-exec")]] constinit thread_local Trail* entered = nullptr;
+
+struct FreeAtThreadEnd {
+    ~FreeAtThreadEnd() {
+        delete entered;
+        entered = nullptr;
+    }
+};
 
 }  // namespace
 
 Trail& trail() {
-    constinit thread_local Trail own;
-    entered = &own;
-    return own;
+    if (!entered) {
+        entered = new Trail;
+        thread_local const FreeAtThreadEnd owner;
+        (void)owner;
+    }
+    return *entered;
 }
 
 const Trail* trail_if_any() { return entered; }

@@ -76,7 +76,7 @@ def struct_of(name, body):
     """A field's comment stands before it on lines of its own, or behind it on the same line."""
     fields = []
     pieces = re.split(r"(/\*.*?\*/|;)", body, flags=re.S)
-    before, text, last, on_line = "", "", [], False
+    before, text, last, on_line = "", "", [], True  # a comment behind the brace is the struct's
     for piece in pieces:
         if piece.startswith("/*"):
             if on_line:

@@ -72,7 +72,8 @@ def check_struct(struct, entry, minor):
         yield f"abi.toml: {struct.name} has unknown key '{key}'"
     yield from check_item(struct.name, {k: entry[k] for k in ("since", "status") if k in entry}, minor, False, ())
     fields = {f.name: f for f in struct.fields}
-    listed = {name: {"since": since} for name, since in entry.get("fields", {}).items()} | entry.get("functions", {})
+    listed = {name: {"since": since} for since, names in entry.get("fields", {}).items() for name in names}
+    listed |= entry.get("functions", {})
     for name in fields.keys() - listed.keys():
         yield f"abi.toml does not list {struct.name}.{name}, which the header has"
     for name, item in listed.items():

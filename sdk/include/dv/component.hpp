@@ -72,7 +72,7 @@ private:
 };
 
 inline dv_status report(const dv_host* host, dv_status code, std::string_view text) noexcept {
-    host->set_error(host->self, code, borrow(text));
+    if (host) host->set_error(host->self, code, borrow(text));
     return code;
 }
 

@@ -1,6 +1,6 @@
 #include <dv/testing/load.hpp>
 
-#include "../../common/tests/small_disk.hpp"
+#include "tests/small_disk.hpp"
 
 #include <gtest/gtest.h>
 

@@ -16,9 +16,8 @@ Config conv(int channels, int kernel, int stride) {
     return {{"channels", channels}, {"kernel", kernel}, {"stride", stride}};
 }
 
-Config pooled(Config layer) {
-    layer.set("pool", Config{{"type", "max"}, {"kernel", 3}, {"stride", 2}, {"padding", 1}});
-    return layer;
+Config pooled(const Config& layer) {
+    return with(layer, {{"pool", Config{{"type", "max"}, {"kernel", 3}, {"stride", 2}, {"padding", 1}}}});
 }
 
 Config one_stage(const char* name, int channels, int stride) {
@@ -54,11 +53,22 @@ at::Tensor fill_of(const dv::NamedTensor& parameter) {
 
 }  // namespace
 
-Value connections(const char* kind, const std::vector<std::pair<std::string, std::string>>& from_to, const char* mode) {
-    Value::List out;
-    for (const auto& [from, to] : from_to)
+Config with(Config config, const Config& changes) {
+    for (const auto& [key, value] : *changes.as<Value::Table>()) config.set(key, value);
+    return config;
+}
+
+Edges connections(const char* kind, const std::vector<std::pair<std::string, std::string>>& from_to, const char* mode) {
+    Edges out;
+    for (const auto& [from, to] : from_to) {
         out.push_back(Config{{"kind", kind}, {"from", from}, {"to", to}, {"mode", mode}});
+    }
     return out;
+}
+
+Edges both(Edges some, const Edges& more) {
+    some.insert(some.end(), more.begin(), more.end());
+    return some;
 }
 
 Config x2() {

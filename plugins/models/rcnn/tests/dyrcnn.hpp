@@ -16,9 +16,15 @@ Config x2();
 Config x4();
 Config x8();
 
-/// Its skip or feedback connections, as a `connection` list.
-dv::testing::Value connections(const char* kind, const std::vector<std::pair<std::string, std::string>>& from_to,
-                               const char* mode = "additive");
+/// `config` with some of its keys replaced or added.
+Config with(Config config, const Config& changes);
+
+/// A `connection` list of skips or of feedback.
+using Edges = dv::testing::Value::List;
+Edges connections(const char* kind, const std::vector<std::pair<std::string, std::string>>& from_to,
+                  const char* mode = "additive");
+
+Edges both(Edges some, const Edges& more);
 
 /// The plugins built beside the one under test give recurrence and solver.
 dv::testing::Plugin plugin();

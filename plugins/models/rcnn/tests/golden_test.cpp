@@ -17,7 +17,10 @@
 
 namespace {
 
+using dyrcnn::both;
 using dyrcnn::Config;
+using dyrcnn::Edges;
+using dyrcnn::with;
 
 /// A printed number: its value and the size of its last digit.
 struct Printed {
@@ -57,20 +60,9 @@ struct Forward {
     std::vector<std::size_t> blank = {};  ///< steps without the image
 };
 
-Config with(Config config, const std::vector<dv::testing::Entry>& changes) {
-    for (const auto& [key, value] : changes) config.set(key, value);
-    return config;
-}
-
-dv::testing::Value no_connections() { return dv::testing::Value(dv::testing::Value::List{}); }
-
-dv::testing::Value skip_and_feedback(const char* mode) {
-    auto both = dyrcnn::connections("skip", {{"layer1", "layer2"}});
-    for (const auto& c :
-         *dyrcnn::connections("feedback", {{"layer2", "layer1"}}, mode).as<dv::testing::Value::List>()) {
-        both.as<dv::testing::Value::List>()->push_back(c);
-    }
-    return both;
+Edges skip_and_feedback(const char* mode) {
+    return both(dyrcnn::connections("skip", {{"layer1", "layer2"}}),
+                dyrcnn::connections("feedback", {{"layer2", "layer1"}}, mode));
 }
 
 std::vector<Forward> forwards() {
@@ -87,13 +79,13 @@ std::vector<Forward> forwards() {
          "0.0438672692 0.174483463 0.201674557 0.10937476", "5.92225606902"},
         {"G05_skip_off",
          [] {
-             return with(dyrcnn::x2(), {{"connection", no_connections()}});
+             return with(dyrcnn::x2(), {{"connection", Edges{}}});
          },
          "0.0393481402 0.0548694567 0.0648939147 0.0359484524 0.0212161563 0.0169222554 0.0249310611 0.0475320072",
          "0.0385300077 0.17705745 0.210532512 0.118916666", "7.23057015536"},
         {"G06_feedforward_delay",
          [] {
-             return with(dyrcnn::x2(), {{"connection", no_connections()}, {"t_feedforward", 4.0}});
+             return with(dyrcnn::x2(), {{"connection", Edges{}}, {"t_feedforward", 4.0}});
          },
          "0 0 0 0 0.0393481402 0.0548694567 0.0648939147 0.0359484524",
          "0.0362396873 0.145897051 0.170201703 0.0949126692", "2.87958737286"},
@@ -226,7 +218,7 @@ struct Training {
 };
 
 std::vector<Training> trainings() {
-    const auto base = [](const std::vector<dv::testing::Entry>& changes) {
+    const auto base = [](const Config& changes) {
         return with(with(dyrcnn::x2(), {{"loss_reaction_time", 4.0}}), changes);
     };
     return {
@@ -251,7 +243,7 @@ std::vector<Training> trainings() {
           {"classifier.2.bias", ".962412317"}}},
         {"T2_feedforward_delay",
          [=] {
-             return base({{"connection", no_connections()}, {"t_feedforward", 4.0}});
+             return base({{"connection", Edges{}}, {"t_feedforward", 4.0}});
          },
          "1.37704432 1.24281931 1.03331697",
          ".0833333 .5 .5",
@@ -380,7 +372,7 @@ std::int64_t count(const Config& config) {
 
 TEST(ParameterCounts, AreDynVisions) {
     const dv::testing::Entry none{"recurrence", Config{{"type", "none"}}}, self{"recurrence", Config{{"type", "self"}}},
-        no_skip{"connection", no_connections()};
+        no_skip{"connection", Edges{}};
     EXPECT_EQ(count(with(dyrcnn::x2(), {none, no_skip})), 22460);
     EXPECT_EQ(count(with(dyrcnn::x2(), {no_skip})), 71088);
     EXPECT_EQ(count(dyrcnn::x2()), 73456);
@@ -393,11 +385,8 @@ TEST(ParameterCounts, AreDynVisions) {
     EXPECT_EQ(count(with(dyrcnn::x8(), {no_skip})), 8441453);
     EXPECT_EQ(count(dyrcnn::x8()), 8534798);
 
-    auto with_feedback = *dyrcnn::x4().get("connection");
-    for (const auto& c :
-         *dyrcnn::connections("feedback", {{"V4", "V1"}, {"IT", "V2"}}).as<dv::testing::Value::List>()) {
-        with_feedback.as<dv::testing::Value::List>()->push_back(c);
-    }
+    const Edges with_feedback = both(dyrcnn::connections("skip", {{"V1", "V4"}, {"V2", "IT"}}),
+                                     dyrcnn::connections("feedback", {{"V4", "V1"}, {"IT", "V2"}}));
     EXPECT_EQ(count(with(dyrcnn::x4(), {{"connection", with_feedback}})), 1185794);
 }
 

@@ -111,7 +111,7 @@ TEST(Present, WaitsForTheAnswerAfterTheInput) {
 
 TEST(Present, WithoutLabelsThereAreNone) {
     dv::Batch batch = still(dv::Split::predict);
-    batch.labels = {};
+    batch.labels.reset();
     EXPECT_FALSE(rcnn::present(settings(4, "10"), 2, 0, batch).labels.defined());
 }
 

@@ -14,21 +14,17 @@ namespace {
 
 using dv::testing::Config;
 using dv::testing::list;
+using dyrcnn::both;
 using dyrcnn::connections;
+using dyrcnn::Edges;
+using dyrcnn::with;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr dv::DataFacts kData{.n_frames = 1, .channels = 1, .height = 8, .width = 8, .n_classes = 3};
 
 Config layer(const char* name, int channels, const Config& more = {}) {
-    Config out{{"name", name}, {"conv", Config{{"channels", channels}}}};
-    for (const auto& [key, value] : *more.as<dv::testing::Value::Table>()) out.set(key, value);
-    return out;
-}
-
-Config with(Config config, const Config& changes) {
-    for (const auto& [key, value] : *changes.as<dv::testing::Value::Table>()) config.set(key, value);
-    return config;
+    return with({{"name", name}, {"conv", Config{{"channels", channels}}}}, more);
 }
 
 /// Two small layers, V1 and V4.
@@ -78,8 +74,7 @@ dv::Sequence noise(std::int64_t batch, std::int64_t n_frames) {
 // ---- Parameters ------------------------------------------------------------------------------------------------------------
 
 TEST(Rcnn, NamesItsParametersAsDynVisionDoes) {
-    auto edges = connections("skip", {{"V1", "V4"}});
-    edges.as<dv::testing::Value::List>()->push_back(Config{{"kind", "feedback"}, {"from", "V4"}, {"to", "V1"}});
+    const auto edges = both(connections("skip", {{"V1", "V4"}}), connections("feedback", {{"V4", "V1"}}));
     EXPECT_THAT(
         Built(small({{"connection", edges}})).names(),
         ElementsAre("V1.conv.weight", "V1.conv.bias", "V1.recurrence.conv.weight", "V1.recurrence.conv.bias", "tau_V1",
@@ -224,8 +219,7 @@ TEST(Rcnn, ADtBeyondTauIsReportedAndBeyondStabilityRefused) {
 
 TEST(Rcnn, UnsetDelaysFollowEachOther) {
     const auto text = [](const Config& changes) {
-        auto edges = connections("skip", {{"V1", "V4"}});
-        edges.as<dv::testing::Value::List>()->push_back(Config{{"kind", "feedback"}, {"from", "V4"}, {"to", "V1"}});
+        const auto edges = both(connections("skip", {{"V1", "V4"}}), connections("feedback", {{"V4", "V1"}}));
         return Built(with(small({{"connection", edges}}), changes)).model->describe();
     };
     EXPECT_THAT(text({{"t_feedforward", 4.0}}), HasSubstr("feedback from V4: 2 steps"));
@@ -237,9 +231,7 @@ TEST(Rcnn, UnsetDelaysFollowEachOther) {
 
 // ---- Refusals --------------------------------------------------------------------------------------------------------------
 
-TEST(Rcnn, NeedsALayer) {
-    EXPECT_THAT(refusal({{"layer", dv::testing::Value(dv::testing::Value::List{})}}), HasSubstr("'layer' is empty"));
-}
+TEST(Rcnn, NeedsALayer) { EXPECT_THAT(refusal({{"layer", Edges{}}}), HasSubstr("'layer' is empty")); }
 
 TEST(Rcnn, RefusesAnUnknownOperation) {
     const auto operations = [](const char* name) {

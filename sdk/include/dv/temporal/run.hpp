@@ -38,7 +38,8 @@ struct RunOptions {
 ///   output ← readout(x), zeros if x is absent
 ///
 /// "stored[t − k]" is what the layer stored k steps ago. A layer is read before it stores by itself and by later layers'
-/// feedback targets, after it stores by later layers' skips. Source: DynVision 0.1.0 (dd24be4), corrected as docs/dynamics.md lists.
+/// feedback targets, after it stores by later layers' skips. Source: DynVision 0.1.0 (dd24be4), which raises
+/// an error where a state is there and the drive is absent.
 Trajectory run(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options = {});
 
 }  // namespace dv::temporal

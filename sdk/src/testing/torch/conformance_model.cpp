@@ -49,10 +49,23 @@ void outputs_have_their_shape(const Subject& subject) {
     }
 }
 
+/// A model and the loss it is trained with, which reports to the same host.
+struct Bench {
+    explicit Bench(const Subject& subject) : plugin(subject.plugin()) {
+        loss.host = plugin.host().for_component("dv.testing", "dv.testing.reference_loss", "loss");
+        model = plugin.make<Model>(subject.note().id, subject.config());
+        model->build(kFacts);
+    }
+    Plugin plugin;
+    ReferenceLoss loss;
+    std::shared_ptr<Model> model;
+};
+
 void steps_agree_with_themselves(const Subject& subject) {
-    const auto model = built(subject);
+    const Bench bench(subject);
+    const auto& [plugin, loss, model] = bench;
+    model->train(false);
     const Batch batch = batch_of(kBatch);
-    const ReferenceLoss loss;
     const auto scored = [&](const StepOutput& out, std::string_view step) {
         expect(out.outputs.defined() && out.outputs.dim() == 3, step, " gives no outputs [batch, time, class]");
         expect_shape(out.outputs, kBatch, out.outputs.size(1), step);
@@ -80,10 +93,10 @@ void names_are_clear(const Subject& subject) {
 }
 
 void every_parameter_gets_a_gradient(const Subject& subject) {
-    const auto model = built(subject);
-    model->train(true);
-    model->training_step(batch_of(kBatch), ReferenceLoss()).loss.backward();
-    for (const NamedTensor& p : model->parameters()) {
+    const Bench bench(subject);
+    bench.model->train(true);
+    bench.model->training_step(batch_of(kBatch), bench.loss).loss.backward();
+    for (const NamedTensor& p : bench.model->parameters()) {
         if (!p.trainable) continue;
         expect(p.tensor.grad().defined(), "'", p.name, "' is trainable and gets no gradient from a training step");
         expect(p.tensor.grad().isfinite().all().item<bool>(), "the gradient of '", p.name, "' is not finite");
@@ -191,7 +204,13 @@ void describes_itself(const Subject& subject) {
 
 }  // namespace
 
-void check_model(const Subject& subject, Checks& check) {
+void check_model(const Subject& subject, Checks& all_checks) {
+    const auto check = [&](std::string id, const std::function<void()>& body) {
+        all_checks(std::move(id), [&] {
+            const c10::AutoGradMode as_a_run_has_it(true);  // put back afterwards, whatever the model does to it
+            body();
+        });
+    };
     check("model.outputs_have_their_shape", [&] { outputs_have_their_shape(subject); });
     check("model.steps_agree_with_themselves", [&] { steps_agree_with_themselves(subject); });
     check("model.names_are_clear", [&] { names_are_clear(subject); });

@@ -72,9 +72,12 @@ void a_trained_tau_gives_the_same_step(const Subject& subject) {
     const auto solver = subject.make<Solver>();
     const auto [rate, drive] = inputs({2, 3}, at::kDouble);
     TimeStep step = calm(*solver);
-    const at::Tensor fixed = solver->step(rate, drive, step);
-    step.tau_tensor = at::full({}, step.tau, at::kDouble);
-    expect_close(solver->step(rate, drive, step), fixed, 1e-9, "the step with tau and with a tau_tensor of that value");
+    for (const double factor : {1.0, 1.5}) {  // after training, tau is what it was when the circuit was built
+        const at::Tensor fixed = solver->step(rate, drive, by(step.dt, factor * step.tau));
+        step.tau_tensor = at::full({}, factor * step.tau, at::kDouble);
+        expect_close(solver->step(rate, drive, step), fixed, 1e-9,
+                     cat("a tau_tensor of ", factor, " tau and a fixed tau of that value"));
+    }
 }
 
 void affine_agrees_with_step(const Subject& subject) {

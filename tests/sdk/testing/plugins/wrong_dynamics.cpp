@@ -83,7 +83,14 @@ struct FixedTau final : Euler {
         return at::full({}, by.ratio(), like.options());
     }
 };
-DV_COMPONENT(FixedTau, "test.solver.fixed_tau", "Has no gradient in tau");
+DV_COMPONENT(FixedTau, "test.solver.fixed_tau", "Does not see what tau was trained to");
+
+struct DetachedTau final : Euler {
+    at::Tensor ratio(const dv::TimeStep& by, const at::Tensor& like) const override {
+        return Euler::ratio(by, like).detach();
+    }
+};
+DV_COMPONENT(DetachedTau, "test.solver.detached_tau", "Has no gradient in tau");
 
 struct OtherTau final : Euler {
     at::Tensor ratio(const dv::TimeStep& by, const at::Tensor& like) const override {

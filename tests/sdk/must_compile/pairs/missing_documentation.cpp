@@ -1,0 +1,12 @@
+// Every parameter has a line of documentation.
+#include <dv/logger.hpp>
+
+struct Subject final : dv::Logger {
+    int every = 0;
+#ifdef WRONG
+    static constexpr auto params = dv::schema(dv::p("every", &Subject::every, 50));
+#else
+    static constexpr auto params = dv::schema(dv::p("every", &Subject::every, 50, "rows between flushes"));
+#endif
+};
+DV_COMPONENT(Subject, "test.logger.subject", "One of a pair");
