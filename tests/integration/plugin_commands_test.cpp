@@ -70,6 +70,21 @@ TEST_F(PluginCommands, APluginCopiedIntoAFolderIsUsedAtOnce) {
     EXPECT_THAT(read("runs/tiny/version_0/metrics.csv"), HasSubstr("train/loss"));
 }
 
+TEST_F(PluginCommands, AModelOfTorchNnModulesTrains) {
+    tiny();
+    const Result result = dvhost({"run", "tiny.toml", "--plugin-path", TINY_RCNN, "-o",
+                                  "model={type=\"tiny_rcnn\", channels=8, recurrence={type=\"self\"}}", "-o", "trainer.max_epochs=15"});
+    ASSERT_EQ(result.code, 0) << result.err;
+    double first = 0.0, last = 0.0;
+    for (const std::string& line : lines(result.err)) {
+        const auto at = line.find("train/loss ");
+        if (line.rfind("Epoch ", 0) != 0 || at == std::string::npos) continue;
+        last = std::stod(line.substr(at + 11));
+        if (first == 0.0) first = last;
+    }
+    EXPECT_LT(last, 0.8 * first) << result.err;
+}
+
 TEST_F(PluginCommands, ARefusedPluginStopsOnlyTheRunThatNeedsIt) {
     std::filesystem::create_directory(folder / "more");
     std::string bytes = read(built("jsonl"));
