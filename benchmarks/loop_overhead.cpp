@@ -1,7 +1,8 @@
 /// What the trainer itself costs per step: a fit of a trivial model, minus the same steps written out by hand.
 ///
 /// Both sides run in turn within each iteration, on the same parts and the same loader, so that what the machine does meanwhile
-/// hits both. Counters, in µs per step: trainer (the whole step), by_hand (the same without the trainer), own (the difference).
+/// hits both. Counters, in µs per step, medians over the iterations: trainer (the whole step), by_hand (the same without the
+/// trainer), own (the difference), own_cpu (the same in CPU time of the training thread, which a busy machine disturbs less).
 
 #include "boring.hpp"
 #include "data/loader.hpp"
@@ -10,16 +11,36 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <ctime>
+
 namespace {
 
 using namespace dvhost;
 
-constexpr std::int64_t kSteps = 5000;
+constexpr std::int64_t kSteps = 2000;
 constexpr std::int64_t kBatchSize = 4;
 
 struct Case {
     std::int64_t n_metrics, log_every, n_callbacks;
 };
+
+/// Seconds spent: by the clock, and by this thread on a CPU.
+struct Spent {
+    double wall, cpu;
+};
+
+double thread_cpu() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+double median_us_per_step(std::vector<double> seconds) {
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    std::nth_element(seconds.begin(), middle, seconds.end());
+    return *middle * 1e6 / static_cast<double>(kSteps);
+}
 
 /// A logger that only takes its rows: what is measured is the way there.
 struct TakingLogger final : dv::Logger {
@@ -45,26 +66,28 @@ loops::Experiment experiment_of(const Case& what, testing::CollectingSink& no_si
     return e;
 }
 
-double trainer_seconds(const Case& what) {
+Spent by_trainer(const Case& what) {
     testing::CollectingSink no_sink;
     loops::Experiment e = experiment_of(what, no_sink);
     auto logger = std::make_shared<TakingLogger>();
     logging::LogThread log({{.logger = logger, .label = "taking"}}, [](const std::string&) {});
     e.sink = &log;
     loops::Trainer trainer(e);
+    const double cpu = thread_cpu();
     trainer.run({loops::StageKind::fit});
+    const Spent spent{trainer.summary().fit_seconds, thread_cpu() - cpu};
     log.finish("success");
-    return trainer.summary().fit_seconds;
+    return spent;
 }
 
-double seconds_by_hand() {
+Spent by_hand() {
     testing::CollectingSink no_sink;
     const loops::Experiment e = experiment_of({0, 0, 0}, no_sink);
     const auto parameters = e.model->parameters();
     e.optimizer->build(parameters);
     const data::Loader loader(e.data->source(dv::Split::train), e.data->facts(), dv::Split::train, {.batch_size = kBatchSize});
 
-    const double start = loops::now();
+    const Spent start{loops::now(), thread_cpu()};
     const auto batches = loader.epoch(0, kSteps);
     while (const auto read = batches->next()) {
         const dv::Batch batch = e.strategy->to_device(*read);
@@ -73,22 +96,25 @@ double seconds_by_hand() {
         e.strategy->backward(step.loss, dv::GradientSync::now);
         e.optimizer->step();
     }
-    return loops::now() - start;
+    return {loops::now() - start.wall, thread_cpu() - start.cpu};
 }
 
 void fit(benchmark::State& state) {
     const Case what{state.range(0), state.range(1), state.range(2)};
-    double trainer = 0.0, by_hand = 0.0;
+    std::vector<double> whole, hand, own, own_cpu;
     for (auto _ : state) {
-        by_hand += seconds_by_hand();
-        const double seconds = trainer_seconds(what);
-        trainer += seconds;
-        state.SetIterationTime(seconds);
+        const Spent left = by_hand();
+        const Spent right = by_trainer(what);
+        whole.push_back(right.wall);
+        hand.push_back(left.wall);
+        own.push_back(right.wall - left.wall);
+        own_cpu.push_back(right.cpu - left.cpu);
+        state.SetIterationTime(right.wall);
     }
-    const double to_us = 1e6 / static_cast<double>(kSteps * static_cast<std::int64_t>(state.iterations()));
-    state.counters["trainer"] = trainer * to_us;
-    state.counters["by_hand"] = by_hand * to_us;
-    state.counters["own"] = (trainer - by_hand) * to_us;
+    state.counters["trainer"] = median_us_per_step(whole);
+    state.counters["by_hand"] = median_us_per_step(hand);
+    state.counters["own"] = median_us_per_step(own);
+    state.counters["own_cpu"] = median_us_per_step(own_cpu);
 }
 
 BENCHMARK(fit)
@@ -100,7 +126,7 @@ BENCHMARK(fit)
     ->Args({1, 1, 0})
     ->Args({1, 1, 10})
     ->UseManualTime()
-    ->Iterations(5)
+    ->Iterations(15)
     ->Unit(benchmark::kMillisecond);
 
 /// The loader's share of a step, which both sides of the above contain.
@@ -108,12 +134,14 @@ void loader_alone(benchmark::State& state) {
     testing::CollectingSink no_sink;
     const loops::Experiment e = experiment_of({0, 0, 0}, no_sink);
     const data::Loader loader(e.data->source(dv::Split::train), e.data->facts(), dv::Split::train, {.batch_size = kBatchSize});
+    std::vector<double> passes;
     for (auto _ : state) {
+        const double start = loops::now();
         const auto batches = loader.epoch(0, kSteps);
         while (auto batch = batches->next()) benchmark::DoNotOptimize(*batch);
+        passes.push_back(loops::now() - start);
     }
-    state.counters["per_batch"] = benchmark::Counter(static_cast<double>(kSteps) * 1e-6,
-                                                     benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+    state.counters["per_batch"] = median_us_per_step(passes);
 }
 BENCHMARK(loader_alone)->Unit(benchmark::kMillisecond)->UseRealTime();
 

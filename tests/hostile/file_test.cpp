@@ -57,7 +57,8 @@ TEST_F(HostileFile, EmptyIsNotAPlugin) { EXPECT_EQ(refusal("").reason, "0 bytes,
 
 TEST_F(HostileFile, EveryCutIsNoticedUntilTheLastLoadableByte) {
     std::uint64_t needed = 0;
-    for (const registry::ElfSegment& s : registry::ElfImage(testing::bytes_of(good)).segments()) {
+    const registry::ElfImage image(testing::bytes_of(good));
+    for (const registry::ElfSegment& s : image.segments()) {
         if (s.type == PT_LOAD) needed = std::max(needed, s.offset + s.file_size);
     }
     const auto cut_to = [&](std::uint64_t n) { return folder.write("cut.so", std::string_view(good).substr(0, n)); };

@@ -1,6 +1,6 @@
-/* A logger in plain C: what the door looks like without the C++ headers. Everything is in <dv/abi.h>: one table of functions for
- * the component, one for its kind, and a note in TOML that says which parameters there are. Any language that can make such
- * tables can do the same. */
+/* A logger in plain C: what the door looks like without the C++ headers. Everything is in <dv/abi.h>: one table of
+ * functions for the component, one for its kind, and a note in TOML that says which parameters there are. Any language
+ * that can make such tables can do the same. */
 #include <dv/abi.h>
 
 #include <inttypes.h>
@@ -19,8 +19,8 @@ static dv_status fail(const dv_host* host, dv_status code, const char* text) {
   return code;
 }
 
-/* create() makes one object from a configuration that the host has checked against the note: types and ranges are right and
- * defaults are filled in. Whatever goes wrong later, destroy() is called only for what create() has handed out. */
+/* create() makes one object from a configuration that the host has checked against the note: types and ranges are right
+ * and defaults are filled in. Whatever goes wrong later, destroy() is called only for what create() has handed out. */
 static dv_status create(const dv_host* host, const dv_config* config, void** out) {
   dv_str file = {"metrics.tsv", 11};
   const dv_node* node = config->get(config->root, (dv_str){"file", 4});

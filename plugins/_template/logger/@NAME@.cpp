@@ -1,5 +1,5 @@
-// A logger receives what a run measures. The host calls it from one thread of its own, never from the training thread: write
-// it as plain single-threaded code and do not worry about being slow.
+// A logger receives what a run measures. The host calls it from one thread of its own, never from the training thread:
+// write it as plain single-threaded code and do not worry about being slow.
 #include <dv/logger.hpp>
 
 #include <fstream>
@@ -10,13 +10,13 @@ namespace {
 
 /// One line per number, "step name value": made for grep, awk and gnuplot.
 struct @CLASS_NAME@ final : dv::Logger {
-    // Each parameter is declared once: name in the manifest, member, default, one line of documentation, limits. The host checks
-    // the manifest against this before any of this code runs, so nothing needs to be checked here.
+    // Each parameter is declared once: name in the manifest, member, default, one line of documentation, limits. The
+    // host checks the manifest against this before any of this code runs, so nothing needs to be checked here.
     std::string file;
     std::int64_t digits = 0;
-    static constexpr auto params = dv::schema(
-        dv::p("file", &@CLASS_NAME@::file, "metrics.txt", "file name in the run's folder"),
-        dv::p("digits", &@CLASS_NAME@::digits, 6, "significant digits", dv::range{1, 17}));
+    static constexpr auto params =
+        dv::schema(dv::p("file", &@CLASS_NAME@::file, "metrics.txt", "file name in the run's folder"),
+                   dv::p("digits", &@CLASS_NAME@::digits, 6, "significant digits", dv::range{1, 17}));
 
     std::ofstream out;
 

@@ -1,5 +1,5 @@
-// A loss makes one number of outputs and labels. It is a pure function of them: no state, no reading back (.item()), which would
-// make the device wait.
+// A loss makes one number of outputs and labels. It is a pure function of them: no state, no reading back (.item()),
+// which would make the device wait.
 #include <dv/torch/loss.hpp>
 
 #include <ATen/ops/one_hot.h>
@@ -7,8 +7,8 @@
 
 namespace {
 
-/// Brier score, the squared distance between the predicted probabilities p and the right class, averaged over all scored steps
-/// (Brier 1950, Monthly Weather Review 78):
+/// Brier score, the squared distance between the predicted probabilities p and the right class, averaged over all
+/// scored steps (Brier 1950, Monthly Weather Review 78):
 ///
 ///     L = mean over scored steps of  sum_k (p_k - [k = label])^2
 struct @CLASS_NAME@ final : dv::Loss {

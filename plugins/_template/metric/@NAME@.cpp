@@ -1,5 +1,5 @@
-// A metric gathers over many batches. It keeps sums on the device, as tensors, and never reads them back: the host does that once,
-// when it is time to log.
+// A metric gathers over many batches. It keeps sums on the device, as tensors, and never reads them back: the host does
+// that once, when it is time to log.
 #include <dv/torch/metric.hpp>
 
 #include <ATen/ops/softmax.h>
@@ -11,8 +11,8 @@ namespace {
 /// The mean probability that the model gives to the right class: smoother than accuracy, and 1/classes for a guess.
 struct @CLASS_NAME@ final : dv::Metric {
     std::string name;
-    static constexpr auto params = dv::schema(
-        dv::p("name", &@CLASS_NAME@::name, "confidence", "name in logs; with the stage before it, as in val/confidence"));
+    static constexpr auto params = dv::schema(dv::p("name", &@CLASS_NAME@::name, "confidence",
+                                                    "name in logs; with the stage before it, as in val/confidence"));
 
     void reset() override { sum_.reset(), count_.reset(); }
 

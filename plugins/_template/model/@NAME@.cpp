@@ -1,5 +1,6 @@
-// A model maps frames over time to outputs over time. This is the plain form: tensors are declared in build(), computed with in
-// forward(). A model with several layers and delays between them builds a dv::temporal::Circuit instead and lets the engine run it.
+// A model maps frames over time to outputs over time. This is the plain form: tensors are declared in build(), computed
+// with in forward(). A model with several layers and delays between them builds a dv::temporal::Circuit instead and
+// lets the engine run it.
 #include <dv/torch/model.hpp>
 
 #include <ATen/ops/linear.h>
@@ -14,17 +15,19 @@ namespace {
 struct @CLASS_NAME@ final : dv::Model {
     std::int64_t units = 0, n_timesteps = 0;
     double dt = 0, tau = 0;
-    static constexpr auto params = dv::schema(
-        dv::p("units", &@CLASS_NAME@::units, 32, "units of the layer", dv::range{1, 100000}),
-        dv::p("n_timesteps", &@CLASS_NAME@::n_timesteps, 5, "steps for which a still image is shown", dv::range{1, 10000}),
-        dv::p("dt", &@CLASS_NAME@::dt, 2.0, "time step", dv::unit{"ms"}, dv::above{0.0}),
-        dv::p("tau", &@CLASS_NAME@::tau, 5.0, "time constant of the units", dv::unit{"ms"}, dv::above{0.0}));
+    static constexpr auto params =
+        dv::schema(dv::p("units", &@CLASS_NAME@::units, 32, "units of the layer", dv::range{1, 100000}),
+                   dv::p("n_timesteps", &@CLASS_NAME@::n_timesteps, 5, "steps for which a still image is shown",
+                         dv::range{1, 10000}),
+                   dv::p("dt", &@CLASS_NAME@::dt, 2.0, "time step", dv::unit{"ms"}, dv::above{0.0}),
+                   dv::p("tau", &@CLASS_NAME@::tau, 5.0, "time constant of the units", dv::unit{"ms"}, dv::above{0.0}));
 
     void open() override {
         if (dt > tau) throw dv::ParameterError("dt", "must not be longer than tau, or the units overshoot");
     }
 
-    // The data is known now. Names are those of the state dict; each tensor's initial values are keyed by seed and name.
+    // The data is known now. Names are those of the state dict; each tensor's initial values are keyed by seed and
+    // name.
     void build(const dv::DataFacts& data) override {
         const std::int64_t pixels = data.channels * data.height * data.width;
         input_ = weights.add("input.weight", {units, pixels}, dv::init::KaimingUniform{pixels});
@@ -43,7 +46,7 @@ struct @CLASS_NAME@ final : dv::Model {
     // frames [batch, time, channel, y, x] -> outputs [batch, time, class]
     at::Tensor forward(const at::Tensor& frames) override {
         const at::Tensor drive = at::linear(frames.flatten(2), input_, bias_);  // all steps in one product
-        at::Tensor h = at::zeros({frames.size(0), units}, frames.options());    // state is a local value, never a member
+        at::Tensor h = at::zeros({frames.size(0), units}, frames.options());  // state is a local value, never a member
         std::vector<at::Tensor> activity;
         for (std::int64_t t = 0; t < frames.size(1); ++t) {
             const at::Tensor target = drive.select(1, t).add(at::linear(h, recurrent_)).relu();

@@ -1,5 +1,5 @@
-// An optimizer turns gradients into new weights. The base class sorts parameters into groups by name and keeps the learning rates,
-// which a schedule changes; what is left to write is how one group steps, and what it remembers.
+// An optimizer turns gradients into new weights. The base class sorts parameters into groups by name and keeps the
+// learning rates, which a schedule changes; what is left to write is how one group steps, and what it remembers.
 #include <dv/torch/optimizer.hpp>
 
 #include <ATen/ops/zeros_like.h>
@@ -13,10 +13,12 @@ namespace {
 struct @CLASS_NAME@ final : dv::Optimizer {
     double momentum = 0;
     // `lr` and `groups` fill members of the base class; every optimizer declares them, with a default of its own.
-    static constexpr auto params = dv::schema(
-        dv::p("lr", &@CLASS_NAME@::lr, 0.01, "learning rate", dv::above{0.0}),
-        dv::p("momentum", &@CLASS_NAME@::momentum, 0.9, "share of the last step's direction that is kept", dv::range{0, 1}),
-        dv::p("groups", &@CLASS_NAME@::rules, dv::empty, "parameters with other rates, by name pattern; the rest is 'regular'"));
+    static constexpr auto params =
+        dv::schema(dv::p("lr", &@CLASS_NAME@::lr, 0.01, "learning rate", dv::above{0.0}),
+                   dv::p("momentum", &@CLASS_NAME@::momentum, 0.9, "share of the last step's direction that is kept",
+                         dv::range{0, 1}),
+                   dv::p("groups", &@CLASS_NAME@::rules, dv::empty,
+                         "parameters with other rates, by name pattern; the rest is 'regular'"));
 
     // State is listed under PyTorch's names, in the order of the parameters, so that checkpoints can be exchanged.
     std::vector<dv::OptimizerState> state() const override {
@@ -27,7 +29,8 @@ struct @CLASS_NAME@ final : dv::Optimizer {
     void load_state(std::span<const dv::OptimizerState> states) override {
         velocity_.clear();
         for (const dv::OptimizerState& s : states) {
-            if (s.key != "momentum_buffer") throw dv::Error("expected the state 'momentum_buffer', found '" + s.key + "'");
+            if (s.key != "momentum_buffer")
+                throw dv::Error("expected the state 'momentum_buffer', found '" + s.key + "'");
             velocity_[s.parameter] = s.tensor.clone();  // a copy: what was handed in stays the caller's
         }
     }

@@ -1,12 +1,13 @@
-// A schedule says the factor on the optimizer's base learning rates. It is a function of how far training is, and of nothing else:
-// no state, so that a resumed run goes on exactly where it was.
+// A schedule says the factor on the optimizer's base learning rates. It is a function of how far training is, and of
+// nothing else: no state, so that a resumed run goes on exactly where it was.
 #include <dv/schedule.hpp>
 
 #include <algorithm>
 
 namespace {
 
-/// Linear warm-up: from `start` to 1 over the first `steps` optimizer steps, then 1 (Goyal et al. 2017, arXiv:1706.02677).
+/// Linear warm-up: from `start` to 1 over the first `steps` optimizer steps, then 1 (Goyal et al. 2017,
+/// arXiv:1706.02677).
 struct @CLASS_NAME@ final : dv::Schedule {
     std::int64_t steps = 0;
     double start = 0;

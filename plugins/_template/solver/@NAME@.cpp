@@ -1,5 +1,6 @@
-// A solver takes one step of  tau dr/dt = -r + x  for activity r and drive x. dt and tau belong to the model and arrive with each
-// call; so does all state. What a solver says of itself (affine, order, stability) lets the engine fuse it and warn early.
+// A solver takes one step of  tau dr/dt = -r + x  for activity r and drive x. dt and tau belong to the model and arrive
+// with each call; so does all state. What a solver says of itself (affine, order, stability) lets the engine fuse it
+// and warn early.
 #include <dv/torch/solver.hpp>
 
 #include <cmath>
@@ -7,7 +8,8 @@
 
 namespace {
 
-/// Exponential Euler, exact for a drive that is constant within the step (Hochbruck & Ostermann 2010, Acta Numerica 19):
+/// Exponential Euler, exact for a drive that is constant within the step (Hochbruck & Ostermann 2010, Acta Numerica
+/// 19):
 ///
 ///     r(t+dt) = e r(t) + (1 - e) x,     e = exp(-dt/tau)
 struct @CLASS_NAME@ final : dv::Solver {

@@ -1,5 +1,6 @@
-// A strategy decides where tensors live and how the processes of a run agree. This one is alone: every collective is a matter of one.
-// One that is not gives its ranks the same start in setup(), averages gradients in backward() and values in reduce().
+// A strategy decides where tensors live and how the processes of a run agree. This one is alone: every collective is a
+// matter of one. One that is not gives its ranks the same start in setup(), averages gradients in backward() and values
+// in reduce().
 #include <dv/torch/strategy.hpp>
 
 namespace {

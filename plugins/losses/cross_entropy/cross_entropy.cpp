@@ -31,6 +31,17 @@ void expect_shapes(const at::Tensor& outputs, const at::Tensor& labels) {
         shape_text(outputs) + " and " + c10::toString(labels.scalar_type()) + " labels " + shape_text(labels));
 }
 
+/// [entry, class]; half and bfloat16 in float.
+at::Tensor log_probability(const at::Tensor& outputs) {
+    const bool is_narrow = outputs.scalar_type() == at::kHalf || outputs.scalar_type() == at::kBFloat16;
+    const auto dtype = is_narrow ? std::optional(at::kFloat) : std::nullopt;
+    // On the CPU the kernel over the last dimension is ten times slower than the one over the first when there are fewer
+    // classes than a vector register has lanes.
+    constexpr std::int64_t kLanes = 16;
+    if (outputs.is_cpu() && outputs.size(1) < kLanes) return at::log_softmax(outputs.t().contiguous(), 0, dtype).t();
+    return at::log_softmax(outputs, 1, dtype);
+}
+
 /// Cross entropy of softmax(outputs) over time:  element = −weight[y] · log softmax(o)[y],  0 where nothing is scored;
 /// with label smoothing s of K classes  (1−s) · element − s/K · Σ_c weight[c] · log softmax(o)[c]  (Szegedy et al. 2016).
 /// The mean is over the scored entries of batch × time, whatever their weights; with none it is 0 and keeps the graph.
@@ -56,9 +67,7 @@ struct CrossEntropy final : dv::Loss {
         const std::int64_t n_classes = outputs.size(2);
         check(labels, n_classes);
 
-        const bool is_narrow = outputs.scalar_type() == at::kHalf || outputs.scalar_type() == at::kBFloat16;
-        const at::Tensor log_p =
-            at::log_softmax(outputs.flatten(0, 1), 1, is_narrow ? std::optional(at::kFloat) : std::nullopt);
+        const at::Tensor log_p = log_probability(outputs.flatten(0, 1));
         const at::Tensor target = scored_or_void(labels.reshape({-1}), n_classes);
         const at::Tensor sum = summed(log_p, target, weights_like(log_p));
         if (reduction == Reduction::sum) return sum.to(outputs.scalar_type());

@@ -40,7 +40,7 @@ public:
         const c10::NoGradGuard parameters_are_leaves;
         gather(group, state_.first(index));
         if (parameters_.empty()) return;
-        at::_foreach_add_(steps_, 1);  // the kernels read the count of the step that they take
+        count_step();
         const auto kernel =
             decay_ == WeightDecay::decoupled ? &at::_ops::_fused_adamw_::call : &at::_ops::_fused_adam_::call;
         kernel(parameters_, gradients_, averages_, squares_, largest_squares_, steps_, group.lr, options_.beta1,
@@ -84,6 +84,12 @@ private:
             if (options_.amsgrad) largest_squares_.push_back(state_.at(kLargestSquare, p));
             steps_.push_back(state_.at(kStep, p));
         }
+    }
+    /// The kernels read the count of the step that they take.
+    void count_step() {
+        if (!steps_.front().is_cpu()) return at::_foreach_add_(steps_, 1);
+        // One operator call per number would take several times as long as the step itself.
+        for (const at::Tensor& step : steps_) *step.mutable_data_ptr<float>() += 1.0f;
     }
     void begin(std::size_t parameter) {
         for (const Key key : {kStep, kAverage, kSquare}) state_.start(key, parameter);

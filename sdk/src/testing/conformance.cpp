@@ -33,7 +33,8 @@ std::string refusal_of(const std::function<void()>& body) {
 }
 
 void expect_balanced(const Host& host) {
-    expect(host.open_hooks() == 0, host.open_hooks(), " hook(s) were entered and not left; each enter() needs its leave()");
+    expect(host.open_hooks() == 0, host.open_hooks(),
+           " hook(s) were entered and not left; each enter() needs its leave()");
     expect(host.misplaced_leaves() == 0, "leave() was called with a token that is not the newest enter()'s");
 }
 

@@ -8,7 +8,8 @@
 namespace dv::testing {
 namespace {
 
-/// A run in which everything is known that the callback may look for: each text among its parameters is a metric's name.
+/// A run in which everything is known that the callback may look for: each text among its parameters is a metric's
+/// name.
 RunBuilder known_run(const Subject& subject, double value) {
     RunBuilder run;
     run.max_epochs(2).has_validation().log_due();

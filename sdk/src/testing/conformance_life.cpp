@@ -120,7 +120,8 @@ void missing_services_are_said(const Subject& subject) {
 void table_matches_note(const Subject& subject) {
     Plugin plugin = subject.plugin();
     const dv_component& component = plugin.component(subject.note().id);
-    expect(component.iface == subject.note().iface, "its table says ", component.iface, ", its note ", subject.note().iface);
+    expect(component.iface == subject.note().iface, "its table says ", component.iface, ", its note ",
+           subject.note().iface);
     expect(component.iface_version == subject.note().iface_version, "its table says version ", component.iface_version,
            ", its note ", subject.note().iface_version);
     expect(!subject.note().doc.empty(), "it has no line of documentation");

@@ -41,7 +41,8 @@ std::map<std::string, std::string> files_of(const Host& host) {
 void names_may_be_any_text(const Subject& subject) {
     Bench bench(subject);
     std::int64_t step = 0;
-    for (const char* name : {"train/loss", "naïve/größe", "漢字", "🧠/rate", "a,b", "say \"hi\"", "two\nlines", "tab\t", " "}) {
+    for (const char* name :
+         {"train/loss", "naïve/größe", "漢字", "🧠/rate", "a,b", "say \"hi\"", "two\nlines", "tab\t", " "}) {
         bench.logger.metrics({{name, 0.5}}, step++, 0, 1.7e9);
         bench.logger.text(name, name, step);
     }
@@ -51,8 +52,13 @@ void names_may_be_any_text(const Subject& subject) {
 void values_may_be_no_numbers(const Subject& subject) {
     Bench bench(subject);
     using Limits = std::numeric_limits<double>;
-    bench.logger.metrics({{"nan", std::nan("")}, {"inf", Limits::infinity()}, {"-inf", -Limits::infinity()},
-                          {"max", Limits::max()}, {"tiny", Limits::denorm_min()}, {"-0", -0.0}}, 0, 0, 1.7e9);
+    bench.logger.metrics({{"nan", std::nan("")},
+                          {"inf", Limits::infinity()},
+                          {"-inf", -Limits::infinity()},
+                          {"max", Limits::max()},
+                          {"tiny", Limits::denorm_min()},
+                          {"-0", -0.0}},
+                         0, 0, 1.7e9);
     bench.end();
 }
 
@@ -70,8 +76,8 @@ void a_long_run_passes(const Subject& subject) {
     constexpr std::int64_t kRows = 10'000;
     for (std::int64_t step = 0; step < kRows; ++step) {
         const double x = static_cast<double>(step);
-        bench.logger.metrics({{"train/loss", 1 / (1 + x)}, {"train/accuracy", x / kRows}, {"lr", 1e-3}}, step, step / 100,
-                             1.7e9 + x);
+        bench.logger.metrics({{"train/loss", 1 / (1 + x)}, {"train/accuracy", x / kRows}, {"lr", 1e-3}}, step,
+                             step / 100, 1.7e9 + x);
     }
     bench.end();
 }
@@ -81,7 +87,8 @@ void the_manifest_is_taken(const Subject& subject) {
     bench.logger.hyperparameters(Config{{"run", Config{{"name", "größe \"1\""}, {"seed", 42}}},
                                         {"model", Config{{"dt", 2.0}, {"layers", list(1, 2)}, {"on", true}}},
                                         {"logger", list(Config{{"type", "csv"}}, Config{{"type", "x"}})},
-                                        {"empty", Config{}}, {"nothing", list()}});
+                                        {"empty", Config{}},
+                                        {"nothing", list()}});
     bench.logger.metrics({{"train/loss", 1.0}}, 0, 0, 1.7e9);
     bench.end();
 }
@@ -119,7 +126,8 @@ void any_end_passes(const Subject& subject) {
     without_finalize.logger.metrics({{"train/loss", 1.0}}, 0, 0, 1.7e9);
 }
 
-/// While it lives, no file of this process can grow beyond `limit` bytes; writing then fails instead of raising a signal.
+/// While it lives, no file of this process can grow beyond `limit` bytes; writing then fails instead of raising a
+/// signal.
 class SmallDisk {
 public:
     explicit SmallDisk(rlim_t limit) {
@@ -153,7 +161,9 @@ void a_full_disk_is_said(const Subject& subject) {
     {
         const SmallDisk disk(kLimit);
         for (std::int64_t step = 0; step < 2000; ++step) {
-            attempt([&] { bench.logger.metrics({{"train/loss", 1.0 / static_cast<double>(step + 3)}}, step, 0, 1.7e9); });
+            attempt([&] {
+                bench.logger.metrics({{"train/loss", 1.0 / static_cast<double>(step + 3)}}, step, 0, 1.7e9);
+            });
         }
         attempt([&] { bench.logger.flush(); });
         attempt([&] { bench.logger.finalize(); });
@@ -162,7 +172,8 @@ void a_full_disk_is_said(const Subject& subject) {
     for (const auto& [path, content] : files_of(bench.plugin.host())) reached |= content.size() >= kLimit;
     expect_balanced(bench.plugin.host());
     if (!reached && said.empty()) skip("it filled no file in the run's folder");
-    expect(!said.empty(), "writing failed because the disk is full, and it reported nothing: rows were lost in silence");
+    expect(!said.empty(),
+           "writing failed because the disk is full, and it reported nothing: rows were lost in silence");
 }
 
 void newer_hosts_are_understood(const Subject& subject) {

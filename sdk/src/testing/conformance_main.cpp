@@ -1,5 +1,5 @@
-// dv-conformance: puts a built plugin through the checks of its kind. Prints one line per check; exit code 0 when nothing
-// failed, 1 when something did, 2 when the arguments or the file are wrong.
+// dv-conformance: puts a built plugin through the checks of its kind. Prints one line per check; exit code 0 when
+// nothing failed, 1 when something did, 2 when the arguments or the file are wrong.
 #include <dv/testing/conformance.hpp>
 #include <dv/testing/torch.hpp>
 

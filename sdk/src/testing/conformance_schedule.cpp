@@ -46,7 +46,8 @@ void depends_on_the_point_alone(const Subject& subject) {
     const auto points = grid();
     for (const SchedulePoint& at : points) forward.push_back(factor_at(schedule, at));
     for (std::size_t i = points.size(); i-- > 0;) {
-        expect(factor_at(schedule, points[i]) == forward[i], "asked again, the factor at ", place(points[i]), " is another");
+        expect(factor_at(schedule, points[i]) == forward[i], "asked again, the factor at ", place(points[i]),
+               " is another");
         expect(factor_at(other, points[i]) == forward[i], "a second instance has another factor at ", place(points[i]));
     }
 }

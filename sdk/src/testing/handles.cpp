@@ -35,8 +35,12 @@ std::vector<dv_metric> lend(const Metrics& metrics) {
 
 }  // namespace
 
-Made::Made(std::shared_ptr<Host> host, std::string plugin, const dv_component& component, Value table, std::string place)
-    : host_(std::move(host)), component_(component), table_(std::move(table)), config_(config_of(table_)),
+Made::Made(std::shared_ptr<Host> host, std::string plugin, const dv_component& component, Value table,
+           std::string place)
+    : host_(std::move(host)),
+      component_(component),
+      table_(std::move(table)),
+      config_(config_of(table_)),
       seat_(host_->for_component(std::move(plugin), component.id, std::move(place))) {
     host_->forget_failure();
     check(*this, component_.create(seat_, &config_, &object_));
@@ -45,7 +49,8 @@ Made::Made(std::shared_ptr<Host> host, std::string plugin, const dv_component& c
 
 Made::~Made() { component_.destroy(object_); }
 
-// --- Logger -------------------------------------------------------------------------------------------------------------
+// --- Logger
+// -------------------------------------------------------------------------------------------------------------
 
 void LoggerHandle::metrics(const Metrics& values, std::int64_t step, std::int64_t epoch, double wall_time) {
     const std::vector<dv_metric> lent = lend(values);
@@ -72,7 +77,8 @@ void LoggerHandle::finalize(std::string_view outcome) {
     call(*made_, made_->vtable<dv_logger_1>().finalize, detail::borrow(outcome));
 }
 
-// --- Callback -----------------------------------------------------------------------------------------------------------
+// --- Callback
+// -----------------------------------------------------------------------------------------------------------
 
 void RunBuilder::put(Metrics& into, std::string_view name, double value) {
     const auto found = std::ranges::find(into, name, &Metrics::value_type::first);
@@ -112,20 +118,20 @@ AnswerLog CallbackHandle::phase(dv_phase phase, const RunBuilder& run) {
 
 AnswerLog CallbackHandle::force_phase(std::uint32_t phase, const dv_run& run) {
     AnswerLog answers;
-    const dv_answer answer{
-        sizeof(dv_answer), 0, &answers,
-        [](void* self, dv_str name, double value) {
-            static_cast<AnswerLog*>(self)->logged.emplace_back(detail::view(name), value);
-        },
-        [](void* self, dv_str reason) {
-            auto& stop = static_cast<AnswerLog*>(self)->stop_reason;
-            if (!stop) stop = std::string(detail::view(reason));
-        }};
+    const dv_answer answer{sizeof(dv_answer), 0, &answers,
+                           [](void* self, dv_str name, double value) {
+                               static_cast<AnswerLog*>(self)->logged.emplace_back(detail::view(name), value);
+                           },
+                           [](void* self, dv_str reason) {
+                               auto& stop = static_cast<AnswerLog*>(self)->stop_reason;
+                               if (!stop) stop = std::string(detail::view(reason));
+                           }};
     call(*made_, made_->vtable<dv_callback_1>().on_phase, phase, &run, &answer);
     return answers;
 }
 
-// --- Schedule -----------------------------------------------------------------------------------------------------------
+// --- Schedule
+// -----------------------------------------------------------------------------------------------------------
 
 Schedule::Interval ScheduleHandle::interval() const {
     const auto ask = made_->vtable<dv_schedule_1>().interval;

@@ -30,7 +30,9 @@ struct Host::Table {
 
 struct Host::Seat {
     Seat(Host& host_of_all, std::string plugin_id, std::string component_id, std::string place_in_run)
-        : owner(host_of_all), plugin(std::move(plugin_id)), component(std::move(component_id)),
+        : owner(host_of_all),
+          plugin(std::move(plugin_id)),
+          component(std::move(component_id)),
           place(std::move(place_in_run)) {}
 
     static Seat& of(void* self) { return *static_cast<Seat*>(self); }
@@ -38,13 +40,13 @@ struct Host::Seat {
     Host& owner;
     const std::string plugin, component, place;
 
-    const dv_host host{sizeof(dv_host),     DV_ABI_MAJOR,         DV_ABI_MINOR,  this,         &Table::set_error,
-                       &Table::log,         &Table::get_extension, &Table::enter, &Table::leave};
+    const dv_host host{sizeof(dv_host), DV_ABI_MAJOR,          DV_ABI_MINOR,  this,         &Table::set_error,
+                       &Table::log,     &Table::get_extension, &Table::enter, &Table::leave};
     const dv_error_1 error{sizeof(dv_error_1), 0, this, &Table::last_error};
     const dv_paths_1 paths{sizeof(dv_paths_1), 0, this, &Table::run_dir, &Table::cache_dir};
     const dv_clock_1 clock{sizeof(dv_clock_1), 0, this, &Table::monotonic, &Table::wall};
     const dv_rng_1 rng{sizeof(dv_rng_1), 0, this, &Table::seed, &Table::derive};
-    const dv_console_1 console{sizeof(dv_console_1), 0,  this, &Table::interactive, &Table::width, &Table::status,
+    const dv_console_1 console{sizeof(dv_console_1), 0, this, &Table::interactive, &Table::width, &Table::status,
                                &Table::print};
     const dv_checkpoint_1 checkpoint{sizeof(dv_checkpoint_1), 0, this, &Table::save};
     const dv_factory_1 factory{sizeof(dv_factory_1), 0, this, &Table::create, &Table::destroy};

@@ -21,7 +21,8 @@ struct Plugin::Shelf {
     Found find(std::string_view iface, std::string_view type) const {
         for (const auto& library : libraries) {
             for (const ComponentNote& note : library->notes()) {
-                if (note.iface == iface && (note.id == type || note.short_name() == type)) return {library.get(), &note};
+                if (note.iface == iface && (note.id == type || note.short_name() == type))
+                    return {library.get(), &note};
             }
         }
         return {};
@@ -78,8 +79,8 @@ struct Plugin::State {
                                      "' in the plugins of this test; add its file with Plugin::with()");
         }
         const dv_component& component = shelf->load(found);
-        const dv_host* seat = host.for_component(found.library->id(), found.note->id,
-                                                 Host::place_of(owner) + "." + std::string(name));
+        const dv_host* seat =
+            host.for_component(found.library->id(), found.note->id, Host::place_of(owner) + "." + std::string(name));
         configs.push_back(config_of(table));
         host.forget_failure();
         detail::check(seat, component.create(seat, &configs.back(), &out.object));
@@ -91,10 +92,8 @@ struct Plugin::State {
 Plugin::Plugin(std::shared_ptr<Shelf> shelf) : state_(std::make_shared<State>()) {
     state_->shelf = std::move(shelf);
     state_->host.set_factory(
-        [state = state_.get()](const dv_host& owner, std::string_view iface, const Value& table,
-                               std::string_view name, dv_child& out) {
-            state->create_child(owner, iface, table, name, out);
-        },
+        [state = state_.get()](const dv_host& owner, std::string_view iface, const Value& table, std::string_view name,
+                               dv_child& out) { state->create_child(owner, iface, table, name, out); },
         [](dv_child& child) { child.component->destroy(child.object); });
 }
 
@@ -149,8 +148,8 @@ std::shared_ptr<Made> Plugin::create_unchecked(std::string_view id, const Config
 
 void Plugin::expect_iface(const Made& made, std::string_view iface) {
     if (made.component().iface != iface) {
-        throw std::invalid_argument(std::string(made.component().id) + " is a " + made.component().iface +
-                                    ", not a " + std::string(iface));
+        throw std::invalid_argument(std::string(made.component().id) + " is a " + made.component().iface + ", not a " +
+                                    std::string(iface));
     }
 }
 

@@ -84,7 +84,8 @@ void check_element(const ParameterNote& p, Value& value, const std::string& wher
                                         : kind == DV_KIND_STRING;
     if (!fits) refuse(where, "must be of type " + type);
     if (kind == DV_KIND_INT || kind == DV_KIND_FLOAT) check_bounds(p, value.number(), where);
-    if (kind == DV_KIND_STRING && !p.choices.empty() && std::ranges::find(p.choices, *value.as<std::string>()) == p.choices.end()) {
+    if (kind == DV_KIND_STRING && !p.choices.empty() &&
+        std::ranges::find(p.choices, *value.as<std::string>()) == p.choices.end()) {
         refuse(where, "'" + *value.as<std::string>() + "' is none of the choices");
     }
 }
@@ -112,18 +113,14 @@ void complete(const ParameterNote& p, Value& table, const std::string& where) {
 
 }  // namespace
 
-std::string ParameterNote::element_type() const {
-    return is_list() ? type.substr(5, type.size() - 6) : type;
-}
+std::string ParameterNote::element_type() const { return is_list() ? type.substr(5, type.size() - 6) : type; }
 
 std::string ParameterNote::nested_iface() const {
     const std::string element = element_type();
     return element.starts_with("component<") ? element.substr(10, element.size() - 11) : std::string();
 }
 
-std::string_view ComponentNote::short_name() const {
-    return std::string_view(id).substr(id.rfind('.') + 1);
-}
+std::string_view ComponentNote::short_name() const { return std::string_view(id).substr(id.rfind('.') + 1); }
 
 ComponentNote read_component_note(std::string_view text) {
     const Config table = Config::parse(text);

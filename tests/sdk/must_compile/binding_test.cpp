@@ -120,7 +120,8 @@ TEST_F(Binding, TakesWhatIsGiven) {
 }
 
 TEST_F(Binding, FillsTablesAndListsOfTables) {
-    const Parts parts = bound({{"inner", Config{{"b", 9}}}, {"inners", list(Config{{"a", 5}}, Config{{"weights", list(1.5)}})}});
+    const Parts parts =
+        bound({{"inner", Config{{"b", 9}}}, {"inners", list(Config{{"a", 5}}, Config{{"weights", list(1.5)}})}});
     EXPECT_EQ(parts.inner.a, 1);
     EXPECT_EQ(parts.inner.b, 9);
     ASSERT_EQ(parts.inners.size(), 2u);

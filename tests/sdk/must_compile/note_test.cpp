@@ -1,6 +1,6 @@
 // The text of a component's note: written at compile time, read by the host before any plugin is loaded.
-#include <dv/logger.hpp>
 #include <dv/factory.hpp>
+#include <dv/logger.hpp>
 
 #include <gtest/gtest.h>
 
@@ -146,8 +146,8 @@ optional = true
 doc = "perhaps another"
 )";
 
-constexpr std::size_t kLength = dv::detail::component_text<Everything>(nullptr, "dv.logger", 1, "test.logger.everything",
-                                                                       "Has a parameter of each type");
+constexpr std::size_t kLength = dv::detail::component_text<Everything>(
+    nullptr, "dv.logger", 1, "test.logger.everything", "Has a parameter of each type");
 
 TEST(NoteText, IsTheDeclarationAsToml) {
     std::string text(kLength, '\0');
@@ -157,8 +157,8 @@ TEST(NoteText, IsTheDeclarationAsToml) {
 }
 
 TEST(NoteText, IsTheSameWhenTheCompilerWritesIt) {
-    static constexpr auto note = dv::detail::component_note<Everything, kLength>("dv.logger", 1, "test.logger.everything",
-                                                                                 "Has a parameter of each type");
+    static constexpr auto note = dv::detail::component_note<Everything, kLength>(
+        "dv.logger", 1, "test.logger.everything", "Has a parameter of each type");
     EXPECT_EQ(std::string_view(note.payload, note.payload_size), kExpected);
     EXPECT_EQ(note.owner_size, 7u);
     EXPECT_STREQ(note.owner, "dvhost");
@@ -170,7 +170,8 @@ struct Nothing final : dv::Logger {};
 
 TEST(NoteText, HasNoParametersWhereNoneAreDeclared) {
     std::array<char, 256> text{};
-    const std::size_t n = dv::detail::component_text<Nothing>(text.data(), "dv.logger", 1, "test.logger.nothing", "None");
+    const std::size_t n =
+        dv::detail::component_text<Nothing>(text.data(), "dv.logger", 1, "test.logger.nothing", "None");
     EXPECT_EQ(std::string_view(text.data(), n),
               "iface = \"dv.logger\"\niface_version = 1\nid = \"test.logger.nothing\"\ndoc = \"None\"\n");
 }

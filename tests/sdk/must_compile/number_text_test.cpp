@@ -40,8 +40,8 @@ TEST(NumberText, IsShortForWhatPeopleWrite) {
 }
 
 TEST(NumberText, ReadsBackAsTheSameDouble) {
-    for (const double value : {1e-8, 2e-4, 0.1, 1.0 / 3.0, 1e22, 1e23, 123456.789, 5e-324, 2.2250738585072014e-308, 1e-300,
-                               1.7e308, 9007199254740993.0, 4.35, 0.30000000000000004}) {
+    for (const double value : {1e-8, 2e-4, 0.1, 1.0 / 3.0, 1e22, 1e23, 123456.789, 5e-324, 2.2250738585072014e-308,
+                               1e-300, 1.7e308, 9007199254740993.0, 4.35, 0.30000000000000004}) {
         for (const double signed_value : {value, -value}) {
             const std::string text = text_of(signed_value);
             EXPECT_EQ(read(text), signed_value) << text;

@@ -15,7 +15,8 @@ namespace {
 dv_str borrow(std::string_view s) { return {s.data(), s.size()}; }
 
 TEST(Config, IsReadThroughTheTableThatComponentsSee) {
-    const Config root{{"on", true}, {"n", 3}, {"x", 0.5}, {"name", "csv"}, {"sizes", list(1, 2)}, {"in", Config{{"k", 7}}}};
+    const Config root{
+        {"on", true}, {"n", 3}, {"x", 0.5}, {"name", "csv"}, {"sizes", list(1, 2)}, {"in", Config{{"k", 7}}}};
     const dv_config c = dv::testing::config_of(root);
     std::int32_t on = 0;
     std::int64_t n = 0;
@@ -54,7 +55,8 @@ TEST(ConfigText, ReadsTomlWithInlineTablesAndHeaders) {
                           {"c", Config{{"d", Config{{"e", -0.5}}}}},
                           {"t", Config{{"k", true}}},
                           {"l", list(Config{{"m", 1}}, Config{{"m", 2}})}};
-    EXPECT_EQ(Config::parse("a = 1  # a comment\nb = [\"x\", 'y',]\nc = { d.e = -0.5 }\n[t]\nk = true\n[[l]]\nm=1\n[[l]]\nm=2\n"),
+    EXPECT_EQ(Config::parse(
+                  "a = 1  # a comment\nb = [\"x\", 'y',]\nc = { d.e = -0.5 }\n[t]\nk = true\n[[l]]\nm=1\n[[l]]\nm=2\n"),
               expected);
 }
 

@@ -174,7 +174,11 @@ TEST(Made, AFailedCreateIsNotDestroyed) {
     };
     static Counter counter;
     const dv_component component{
-        .size = sizeof(dv_component), .iface_version = 1, .iface = DV_IFACE_LOGGER, .id = "test.logger.refuses", .vtable = nullptr,
+        .size = sizeof(dv_component),
+        .iface_version = 1,
+        .iface = DV_IFACE_LOGGER,
+        .id = "test.logger.refuses",
+        .vtable = nullptr,
         .create = [](const dv_host*, const dv_config*, void**) -> dv_status { return DV_FAILED; },
         .destroy = [](void*) { ++counter.destroyed; },
         .query = nullptr};

@@ -36,14 +36,14 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Callbacks, WrongPortable,
-    ::testing::Values(
-        Wrong{DV_WRONG_CALLBACKS, "test.callback.idle", "callback.asks_for_phases"},
-        Wrong{DV_WRONG_CALLBACKS, "test.callback.grumpy", "callback.a_whole_run_passes"},
-        Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_metrics", "callback.missing_metrics_are_survived"},
-        Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_numbers", "callback.values_that_are_no_numbers_are_survived"},
-        Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_order", "callback.any_order_is_survived"},
-        Wrong{DV_WRONG_CALLBACKS, "test.callback.known_phases", "callback.unknown_phases_are_ignored"},
-        Wrong{DV_WRONG_CALLBACKS, "test.callback.known_size", "callback.newer_hosts_are_understood"}),
+    ::testing::Values(Wrong{DV_WRONG_CALLBACKS, "test.callback.idle", "callback.asks_for_phases"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.grumpy", "callback.a_whole_run_passes"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_metrics", "callback.missing_metrics_are_survived"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_numbers",
+                            "callback.values_that_are_no_numbers_are_survived"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_order", "callback.any_order_is_survived"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.known_phases", "callback.unknown_phases_are_ignored"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.known_size", "callback.newer_hosts_are_understood"}),
     dv_tests::test_name);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -67,7 +67,8 @@ TEST(RunConformance, ACrashIsAFailedCheckThatIsNamed) {
     const std::string printed = ::testing::internal::GetCapturedStdout();
     EXPECT_EQ(code, 1);
     EXPECT_NE(printed.find("pass test.logger.trusting life.created\n"), std::string::npos) << printed;
-    EXPECT_NE(printed.find("fail test.logger.trusting life.missing_services_are_said: crashed: "), std::string::npos) << printed;
+    EXPECT_NE(printed.find("fail test.logger.trusting life.missing_services_are_said: crashed: "), std::string::npos)
+        << printed;
 }
 
 TEST(RunConformance, PrintsOneLineACheckAndReturnsZeroWhenAllPass) {

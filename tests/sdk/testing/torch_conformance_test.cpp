@@ -51,7 +51,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Wrong{DV_WRONG_SCORES, "test.loss.per_sample", "loss.is_one_number"},
                       Wrong{DV_WRONG_SCORES, "test.loss.doubled", "loss.gradient_is_right"},
                       Wrong{DV_WRONG_SCORES, "test.loss.scores_voids", "loss.voids_are_not_scored"},
-                      Wrong{DV_WRONG_SCORES, "test.loss.divides_by_none", "loss.a_void_batch_is_zero_and_keeps_the_graph"},
+                      Wrong{DV_WRONG_SCORES, "test.loss.divides_by_none",
+                            "loss.a_void_batch_is_zero_and_keeps_the_graph"},
                       Wrong{DV_WRONG_SCORES, "test.loss.loses_graph", "loss.a_void_batch_is_zero_and_keeps_the_graph"},
                       Wrong{DV_WRONG_SCORES, "test.loss.first_counts", "loss.order_of_samples_does_not_matter"},
                       Wrong{DV_WRONG_SCORES, "test.loss.overflows", "loss.large_outputs_are_borne"},
@@ -73,17 +74,16 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Optimizers, WrongTorch,
-    ::testing::Values(
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.climbs", "optimizer.descends"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.decays", "optimizer.without_a_gradient_nothing_moves"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.keeps_gradients", "optimizer.zero_grad_drops_gradients"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.ignores_rate", "optimizer.lr_zero_stands_still"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.splits", "optimizer.one_group_takes_all"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.no_rules", "optimizer.rules_make_groups"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.forgets", "optimizer.state_continues_where_it_was"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.borrows", "optimizer.state_is_copied_in"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.shakes", "optimizer.equal_runs_are_equal"},
-        Wrong{DV_WRONG_TRAINING, "test.optimizer.nameless", "optimizer.options_name_the_learning_rate"}),
+    ::testing::Values(Wrong{DV_WRONG_TRAINING, "test.optimizer.climbs", "optimizer.descends"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.decays", "optimizer.without_a_gradient_nothing_moves"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.keeps_gradients", "optimizer.zero_grad_drops_gradients"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.ignores_rate", "optimizer.lr_zero_stands_still"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.splits", "optimizer.one_group_takes_all"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.no_rules", "optimizer.rules_make_groups"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.forgets", "optimizer.state_continues_where_it_was"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.borrows", "optimizer.state_is_copied_in"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.shakes", "optimizer.equal_runs_are_equal"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.nameless", "optimizer.options_name_the_learning_rate"}),
     dv_tests::test_name);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -98,16 +98,17 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Datamodules, WrongTorch,
-    ::testing::Values(Wrong{DV_WRONG_DATAMODULES, "test.datamodule.growing", "datamodule.facts_are_consistent"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.closed", "datamodule.facts_are_consistent"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.partial", "datamodule.samples_are_written_in_full"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.over", "datamodule.samples_are_written_in_full"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.unlabelled", "datamodule.samples_are_written_in_full"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.off_by_one", "datamodule.labels_are_in_range"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.counting", "datamodule.a_key_gives_one_sample"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.first_epoch", "datamodule.other_epochs_are_read"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.one_thread", "datamodule.threads_read_the_same"},
-                      Wrong{DV_WRONG_DATAMODULES, "test.datamodule.endless", "datamodule.positions_outside_are_refused"}),
+    ::testing::Values(
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.growing", "datamodule.facts_are_consistent"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.closed", "datamodule.facts_are_consistent"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.partial", "datamodule.samples_are_written_in_full"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.over", "datamodule.samples_are_written_in_full"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.unlabelled", "datamodule.samples_are_written_in_full"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.off_by_one", "datamodule.labels_are_in_range"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.counting", "datamodule.a_key_gives_one_sample"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.first_epoch", "datamodule.other_epochs_are_read"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.one_thread", "datamodule.threads_read_the_same"},
+        Wrong{DV_WRONG_DATAMODULES, "test.datamodule.endless", "datamodule.positions_outside_are_refused"}),
     dv_tests::test_name);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -66,7 +66,8 @@ TEST(ReferenceLoss, IsTheLogOfTheNumberOfClassesForEqualOutputs) {
 TEST(Plugin, MakesTorchKindsBehindTheirInterface) {
     dv::testing::Plugin plugin(DV_WRONG_DYNAMICS);
     const auto solver = plugin.make<dv::Solver>("test.solver.euler");
-    const at::Tensor next = solver->step(tensor({1, 2}, {2}), tensor({3, 3}, {2}), {.dt = 1.0, .tau = 4.0, .tau_tensor = {}});
+    const at::Tensor next =
+        solver->step(tensor({1, 2}, {2}), tensor({3, 3}, {2}), {.dt = 1.0, .tau = 4.0, .tau_tensor = {}});
     EXPECT_EQ(max_difference(next, tensor({1.5, 2.25}, {2})), 0.0);
     EXPECT_THROW(solver->step({}, {}, {.dt = 1.0, .tau = 4.0, .tau_tensor = {}}), dv::ComponentError);
 }
@@ -77,7 +78,8 @@ TEST(Plugin, MakesNestedComponentsOutOfFurtherPlugins) {
     const auto by_default = plugin.make<dv::Solver>("test.solver.twice");
     const auto step = dv::TimeStep{.dt = 1.0, .tau = 2.0, .tau_tensor = {}};
     EXPECT_EQ(max_difference(by_default->step(tensor({0}, {1}), tensor({4}, {1}), step), tensor({3}, {1})), 0.0);
-    const auto chosen = plugin.make<dv::Solver>("test.solver.twice", {{"inner", dv::testing::Config{{"type", "drifts"}}}});
+    const auto chosen =
+        plugin.make<dv::Solver>("test.solver.twice", {{"inner", dv::testing::Config{{"type", "drifts"}}}});
     EXPECT_GT(max_difference(chosen->step(tensor({0}, {1}), tensor({4}, {1}), step), tensor({3}, {1})), 0.01);
     EXPECT_EQ(plugin.host().open_hooks(), 0u);
 }

@@ -20,7 +20,8 @@ TEST(@CLASS_NAME@, WritesOneLineForEachNumber) {
     logger.metrics({{"train/loss", 0.5}, {"train/accuracy", 0.25}}, 3);
     logger.metrics({{"val/loss", 2.0}}, 4);
     logger.flush();
-    EXPECT_EQ(content_of(plugin.host().run_dir() / "metrics.txt"), "3 train/loss 0.5\n3 train/accuracy 0.25\n4 val/loss 2\n");
+    EXPECT_EQ(content_of(plugin.host().run_dir() / "metrics.txt"),
+              "3 train/loss 0.5\n3 train/accuracy 0.25\n4 val/loss 2\n");
 }
 
 TEST(@CLASS_NAME@, RoundsToTheDigitsThatAreAskedFor) {

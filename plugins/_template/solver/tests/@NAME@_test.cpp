@@ -17,7 +17,8 @@ TEST(@CLASS_NAME@, IsExactForAConstantDrive) {
     const auto solver = plugin.make<dv::Solver>("@ID@");
     // From r = 2 towards x = 1: r(t) = 1 + exp(-t/tau), however large the step.
     for (const double dt : {0.1, 1.0, 10.0, 50.0}) {
-        const at::Tensor rate = solver->step(tensor({2}, {1}, at::kDouble), tensor({1}, {1}, at::kDouble), by(dt, 10.0));
+        const at::Tensor rate =
+            solver->step(tensor({2}, {1}, at::kDouble), tensor({1}, {1}, at::kDouble), by(dt, 10.0));
         EXPECT_NEAR(rate.item<double>(), 1.0 + std::exp(-dt / 10.0), 1e-12);
     }
 }

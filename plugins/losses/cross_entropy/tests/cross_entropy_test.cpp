@@ -71,6 +71,25 @@ TEST(CrossEntropy, GradientIsSoftmaxMinusOneHot) {
     EXPECT_TRUE(outputs.grad().allclose(expected.div(4.0), 0.0, 1e-15));
 }
 
+TEST(CrossEntropy, IsPyTorchsForFewAndForManyClasses) {
+    for (const std::int64_t n_classes : {2, 15, 16, 100}) {
+        const auto outputs_of = [&] {
+            return at::arange(6 * n_classes, at::TensorOptions(at::kDouble))
+                .sin()
+                .view({3, 2, n_classes})
+                .set_requires_grad(true);
+        };
+        const at::Tensor ours = outputs_of(), theirs = outputs_of(), target = labels({1, 0, -1, 1, 0, 1}, 2);
+        const at::Tensor value = cross_entropy()->value(ours, target);
+        const at::Tensor expected =
+            at::cross_entropy_loss(theirs.flatten(0, 1), target.flatten(), {}, at::Reduction::Mean, -1, 0.0);
+        value.backward();
+        expected.backward();
+        EXPECT_NEAR(number(value), number(expected), 1e-14) << n_classes;
+        EXPECT_TRUE(ours.grad().allclose(theirs.grad(), 0.0, 1e-15)) << n_classes;
+    }
+}
+
 TEST(CrossEntropy, OfABatchWithoutScoredEntriesIsZeroAndKeepsTheGraph) {
     for (const char* reduction : {"mean", "sum"}) {
         const at::Tensor outputs = sines().set_requires_grad(true);

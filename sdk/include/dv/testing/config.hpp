@@ -28,8 +28,7 @@ public:
 
     Value(bool value) : data_(value) {}
     template <std::integral I>
-        requires(!std::same_as<I, bool>)
-    Value(I value) : data_(static_cast<std::int64_t>(value)) {}
+    requires(!std::same_as<I, bool>) Value(I value) : data_(static_cast<std::int64_t>(value)) {}
     template <std::floating_point F>
     Value(F value) : data_(static_cast<double>(value)) {}
     Value(const char* text) : data_(std::string(text)) {}
@@ -87,9 +86,9 @@ public:
     /// A table that is a Value; throws std::invalid_argument when it is something else.
     explicit Config(Value table);
 
-    /// The part of TOML that configurations are made of, and JSON: `key = value` pairs separated by commas or new lines,
-    /// with or without braces around them; `[table]` and `[[list of tables]]` headers; comments. Throws std::invalid_argument
-    /// that names line and column.
+    /// The part of TOML that configurations are made of, and JSON: `key = value` pairs separated by commas or new
+    /// lines, with or without braces around them; `[table]` and `[[list of tables]]` headers; comments. Throws
+    /// std::invalid_argument that names line and column.
     static Config parse(std::string_view text);
 };
 

@@ -1,10 +1,11 @@
 #pragma once
 /// Conformance: what every component of a kind promises, as checks that any plugin can be put through.
 ///
-///     for (const auto& result : dv::testing::check_conformance(DV_PLUGIN_UNDER_TEST)) EXPECT_TRUE(...) << result.reason;
+///     for (const auto& result : dv::testing::check_conformance(DV_PLUGIN_UNDER_TEST)) EXPECT_TRUE(...) <<
+/// result.reason;
 ///
-/// or `dv-conformance plugin.so`, which dv_add_plugin() adds as the test conformance.<name>. The suites of the torch kinds come
-/// with <dv/testing/torch.hpp>.
+/// or `dv-conformance plugin.so`, which dv_add_plugin() adds as the test conformance.<name>. The suites of the torch
+/// kinds come with <dv/testing/torch.hpp>.
 
 #include <dv/testing/load.hpp>
 
@@ -100,7 +101,8 @@ template <class... Parts>
 [[noreturn]] void skip(const Parts&... reason) {
     throw CheckSkipped(cat(reason...));
 }
-/// Runs `body`, which may be refused. Returns the refusal's text, empty when there was none; fails when a refusal has no text.
+/// Runs `body`, which may be refused. Returns the refusal's text, empty when there was none; fails when a refusal has
+/// no text.
 std::string refusal_of(const std::function<void()>& body);
 /// Fails when a hook was entered and not left.
 void expect_balanced(const Host& host);
@@ -117,9 +119,9 @@ std::vector<Suite> portable_suites();
 void check_life(const Subject& subject, Checks& check);
 
 struct ConformanceOptions {
-    std::string component = {};               ///< full id or last part; empty: all of the plugin
+    std::string component = {};                    ///< full id or last part; empty: all of the plugin
     std::vector<std::filesystem::path> with = {};  ///< further plugins or folders, for nested components
-    Config config = {};                       ///< the component's table
+    Config config = {};                            ///< the component's table
     std::vector<Suite> suites = portable_suites();
     int seconds_per_check = 300;  ///< run_conformance() ends a check that hangs
 };

@@ -1,6 +1,6 @@
 #pragma once
-/// Portable components under test, called as the host calls them: through their C tables. A status other than 0 becomes a
-/// dv::ComponentError with the text that the component reported.
+/// Portable components under test, called as the host calls them: through their C tables. A status other than 0 becomes
+/// a dv::ComponentError with the text that the component reported.
 
 #include <dv/abi.h>
 #include <dv/binding.hpp>
@@ -83,7 +83,9 @@ public:
     RunBuilder& message(std::string text) { return message_ = std::move(text), *this; }
     /// Replaces the value of the same name.
     RunBuilder& metric(std::string_view name, double value) { return put(metrics_, name, value), *this; }
-    RunBuilder& learning_rate(std::string_view group, double value) { return put(learning_rates_, group, value), *this; }
+    RunBuilder& learning_rate(std::string_view group, double value) {
+        return put(learning_rates_, group, value), *this;
+    }
 
     /// A view, valid until this builder changes or ends.
     dv_run view() const;

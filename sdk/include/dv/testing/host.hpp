@@ -64,7 +64,8 @@ public:
     std::filesystem::path run_dir() const { return folders().run; }
     std::filesystem::path cache_dir() const { return folders().cache; }
 
-    /// A component's own dv_host, valid as long as this Host. `place` keys its random draws ("model", "model.V1.recurrence").
+    /// A component's own dv_host, valid as long as this Host. `place` keys its random draws ("model",
+    /// "model.V1.recurrence").
     const dv_host* for_component(std::string plugin, std::string component, std::string place);
     static std::string place_of(const dv_host& host);
 
@@ -77,8 +78,8 @@ public:
     Failure last_failure() const;
     void forget_failure();
 
-    /// Breadcrumbs: how many hooks are entered and not left, over all threads; how many were left out of order; the names
-    /// of all that were entered, in order.
+    /// Breadcrumbs: how many hooks are entered and not left, over all threads; how many were left out of order; the
+    /// names of all that were entered, in order.
     std::size_t open_hooks() const;
     std::size_t misplaced_leaves() const { return misplaced_leaves_; }
     std::vector<std::string> hooks() const { return {hooks_.begin(), hooks_.end()}; }
@@ -95,7 +96,7 @@ public:
     void set_factory(Create create, Destroy destroy);
 
 private:
-    struct Seat;  // one component's dv_host with its extensions
+    struct Seat;   // one component's dv_host with its extensions
     struct Table;  // the C functions
 
     struct Trail {

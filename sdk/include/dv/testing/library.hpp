@@ -40,18 +40,20 @@ struct ComponentNote {
 /// From the text of a component's note. Throws std::invalid_argument.
 ComponentNote read_component_note(std::string_view text);
 
-/// Checks `table` as a host would (unknown keys, types, ranges, choices, what is required) and puts in the nested components
-/// that are there by default. Tables of nested components are left to whoever makes them. Throws std::invalid_argument that
-/// names the key. The keys that belong to the host (`type`, `required`, `max_errors`) are let through.
+/// Checks `table` as a host would (unknown keys, types, ranges, choices, what is required) and puts in the nested
+/// components that are there by default. Tables of nested components are left to whoever makes them. Throws
+/// std::invalid_argument that names the key. The keys that belong to the host (`type`, `required`, `max_errors`) are
+/// let through.
 void check_and_complete(const std::vector<ParameterNote>& parameters, Value& table, const std::string& where);
 
 class Library {
 public:
-    /// Reads the notes; no code of the plugin runs. Throws std::runtime_error when the file cannot be read or is no plugin.
+    /// Reads the notes; no code of the plugin runs. Throws std::runtime_error when the file cannot be read or is no
+    /// plugin.
     explicit Library(std::filesystem::path file);
 
     const std::filesystem::path& path() const { return path_; }
-    const std::string& id() const { return id_; }  ///< the plugin's, "vendor.name"
+    const std::string& id() const { return id_; }                       ///< the plugin's, "vendor.name"
     const std::vector<ComponentNote>& notes() const { return notes_; }  ///< by id
 
     /// Loads the file (RTLD_NOW | RTLD_LOCAL; it stays loaded), calls its entry and, once per Library, init(). Throws

@@ -7,8 +7,8 @@
 ///     auto stop = plugin.make<dv::Callback>("early_stopping", {{"monitor", "val/loss"}});
 ///     AnswerLog answer = stop.phase(DV_VALIDATION_END, RunBuilder().metric("val/loss", 0.5));
 ///
-/// Parameters that are not given take the defaults of their declaration; values are checked as the host checks them. Nested
-/// components are found in the plugin itself and in what with() added. Everything runs on the test's own thread.
+/// Parameters that are not given take the defaults of their declaration; values are checked as the host checks them.
+/// Nested components are found in the plugin itself and in what with() added. Everything runs on the test's own thread.
 
 #include <dv/callback.hpp>
 #include <dv/logger.hpp>
@@ -35,26 +35,27 @@ public:
     /// The same plugins with a host of its own.
     Plugin with_new_host() const;
 
-    /// Adds a further plugin, or all plugins of a folder, for nested components. They are loaded when one of theirs is made.
+    /// Adds a further plugin, or all plugins of a folder, for nested components. They are loaded when one of theirs is
+    /// made.
     Plugin& with(const std::filesystem::path& file_or_folder);
 
     Host& host();
     const std::filesystem::path& path() const;
     /// What the plugin says of its own components.
     const std::vector<ComponentNote>& notes() const;
-    /// `id`: a full id, its last part, or empty when the plugin has one component. Throws std::invalid_argument with the ids
-    /// there are.
+    /// `id`: a full id, its last part, or empty when the plugin has one component. Throws std::invalid_argument with
+    /// the ids there are.
     const ComponentNote& note(std::string_view id = {}) const;
     const dv_component& component(std::string_view id = {});
 
-    /// An object. `place` keys its random draws; by default the name of its kind ("solver"). Throws dv::ComponentError when the
-    /// component refuses, std::invalid_argument when `config` is not what it declares.
+    /// An object. `place` keys its random draws; by default the name of its kind ("solver"). Throws dv::ComponentError
+    /// when the component refuses, std::invalid_argument when `config` is not what it declares.
     std::shared_ptr<Made> create(std::string_view id, const Config& config = {}, std::string place = {});
     /// The same without looking at `config` first, for tests of a component's own refusals.
     std::shared_ptr<Made> create_unchecked(std::string_view id, const Config& config, std::string place = {});
 
-    /// The object behind its C++ interface: std::shared_ptr<Kind> of a torch kind, a handle of a portable one. It may outlive
-    /// this Plugin. Throws as create() does.
+    /// The object behind its C++ interface: std::shared_ptr<Kind> of a torch kind, a handle of a portable one. It may
+    /// outlive this Plugin. Throws as create() does.
     template <class Kind>
     auto make(std::string_view id = {}, const Config& config = {}, std::string place = {}) {
         std::shared_ptr<Made> made = create(id, config, std::move(place));

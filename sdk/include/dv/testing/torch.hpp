@@ -1,6 +1,6 @@
 #pragma once
-/// For tests of the torch kinds: tensors that are the same on every machine, comparisons, gradients by finite differences, and
-/// the conformance suites of those kinds.
+/// For tests of the torch kinds: tensors that are the same on every machine, comparisons, gradients by finite
+/// differences, and the conformance suites of those kinds.
 
 #include <dv/testing/conformance.hpp>
 #include <dv/torch/batch.hpp>
@@ -24,8 +24,8 @@ at::Tensor integers(std::uint64_t key, at::IntArrayRef shape, std::int64_t low, 
 at::Tensor tensor(std::initializer_list<double> values, at::IntArrayRef shape, at::ScalarType dtype = at::kFloat);
 at::Tensor labels(std::initializer_list<std::int64_t> values, at::IntArrayRef shape);
 
-/// Largest |a − b| over all elements; infinite when shapes or dtypes differ, one is undefined, or a value is not finite in
-/// one of them alone.
+/// Largest |a − b| over all elements; infinite when shapes or dtypes differ, one is undefined, or a value is not finite
+/// in one of them alone.
 double max_difference(const at::Tensor& a, const at::Tensor& b);
 /// Same shape, dtype and bits (NaN equals itself).
 bool same_bits(const at::Tensor& a, const at::Tensor& b);
@@ -44,8 +44,9 @@ struct GradientAgreement {
     double worst = 0.0;  ///< largest |autograd − differences|, relative to the leaf's largest gradient (at least 1e-3)
     std::string where;   ///< "element 7: autograd 0.5, differences 0.25"
 };
-/// `leaf` is double, contiguous, and requires a gradient; `function` uses it and gives any differentiable tensor (it is projected onto a
-/// fixed random direction). The values of `leaf` are changed during the call and restored; other leaves get gradients too.
+/// `leaf` is double, contiguous, and requires a gradient; `function` uses it and gives any differentiable tensor (it is
+/// projected onto a fixed random direction). The values of `leaf` are changed during the call and restored; other
+/// leaves get gradients too.
 GradientAgreement gradient_agreement(const std::function<at::Tensor()>& function, const at::Tensor& leaf,
                                      std::int64_t n_probes = 8);
 

@@ -86,8 +86,9 @@ bool equal(const Slot& a, const Slot& b) { return a.memory == b.memory && a.labe
 void facts_are_consistent(const Subject& subject) {
     const Opened o = opened(subject);
     const DataFacts& f = o.facts;
-    expect(f.n_frames > 0 && f.channels > 0 && f.height > 0 && f.width > 0 && f.n_classes >= 0, "a sample is said to be ",
-           f.n_frames, " x ", f.channels, " x ", f.height, " x ", f.width, " with ", f.n_classes, " classes");
+    expect(f.n_frames > 0 && f.channels > 0 && f.height > 0 && f.width > 0 && f.n_classes >= 0,
+           "a sample is said to be ", f.n_frames, " x ", f.channels, " x ", f.height, " x ", f.width, " with ",
+           f.n_classes, " classes");
     const DataFacts again = o.data->facts();
     expect(again.n_frames == f.n_frames && again.channels == f.channels && again.height == f.height &&
                again.width == f.width && again.n_classes == f.n_classes,
@@ -118,8 +119,8 @@ void labels_are_in_range(const Subject& subject) {
     for (const auto& [split, source] : o.sources) {
         for (const std::int64_t index : positions(*source, 200)) {
             const std::int64_t label = read(o, *source, index).label;
-            expect(label >= -1 && label < std::max<std::int64_t>(o.facts.n_classes, 0), name_of(split), " sample ", index,
-                   " has label ", label, " of ", o.facts.n_classes, " classes; -1 stands for none");
+            expect(label >= -1 && label < std::max<std::int64_t>(o.facts.n_classes, 0), name_of(split), " sample ",
+                   index, " has label ", label, " of ", o.facts.n_classes, " classes; -1 stands for none");
         }
     }
 }

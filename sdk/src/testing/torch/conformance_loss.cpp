@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::int64_t kBatch = 3, kTime = 4, kClasses = 5;
 
-at::Tensor outputs(at::ScalarType dtype = at::kDouble) { return uniform(31, {kBatch, kTime, kClasses}, -2.0, 2.0, dtype); }
+at::Tensor outputs(at::ScalarType dtype = at::kDouble) {
+    return uniform(31, {kBatch, kTime, kClasses}, -2.0, 2.0, dtype);
+}
 /// Every fifth is not scored.
 at::Tensor some_labels() {
     const at::Tensor all = integers(32, {kBatch, kTime}, 0, kClasses);
@@ -32,7 +34,8 @@ void gradient_is_right(const Subject& subject) {
     at::Tensor out = outputs();
     out.requires_grad_();
     expect(loss->value(out, some_labels()).requires_grad(), "its value does not depend on the outputs");
-    expect_gradient("outputs", [&] { return loss->value(out, some_labels()); }, out);
+    expect_gradient(
+        "outputs", [&] { return loss->value(out, some_labels()); }, out);
 }
 
 void voids_are_not_scored(const Subject& subject) {
@@ -51,7 +54,8 @@ void a_void_batch_is_zero_and_keeps_the_graph(const Subject& subject) {
     at::Tensor out = outputs();
     out.requires_grad_();
     const at::Tensor value = loss->value(out, at::full_like(some_labels(), -1));
-    expect(value.item<double>() == 0.0, "with nothing to score its value is ", value.item<double>(), "; 0 was expected");
+    expect(value.item<double>() == 0.0, "with nothing to score its value is ", value.item<double>(),
+           "; 0 was expected");
     expect(value.requires_grad(), "with nothing to score its value is cut from the graph, and backward() fails");
     value.backward();
     expect(out.grad().defined() && out.grad().abs().max().item<double>() == 0.0,

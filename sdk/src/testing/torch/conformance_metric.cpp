@@ -23,7 +23,8 @@ Gathered joined(const Gathered& a, const Gathered& b) {
 
 void update(Metric& metric, const Gathered& g) { metric.update(g.outputs, g.labels); }
 
-void expect_same(const std::vector<NamedTensor>& found, const std::vector<NamedTensor>& expected, std::string_view what) {
+void expect_same(const std::vector<NamedTensor>& found, const std::vector<NamedTensor>& expected,
+                 std::string_view what) {
     expect(found.size() == expected.size(), what, ": ", found.size(), " and ", expected.size(), " values");
     for (std::size_t i = 0; i < found.size(); ++i) {
         expect(found[i].name == expected[i].name, what, ": '", found[i].name, "' and '", expected[i].name, "'");
@@ -65,7 +66,8 @@ void names_are_constant(const Subject& subject) {
         expect(!value.name.empty(), "a value has no name");
         expect(names.insert(value.name).second, "two values are called '", value.name, "'");
     }
-    expect(!names.empty(), "compute() gives no value before the first update; names must not depend on what was gathered");
+    expect(!names.empty(),
+           "compute() gives no value before the first update; names must not depend on what was gathered");
     update(*metric, part(41, 3));
     std::set<std::string> later;
     for (const NamedTensor& value : metric->compute()) later.insert(value.name);
@@ -115,7 +117,8 @@ void an_empty_start_is_borne(const Subject& subject) {
     Gathered unscored = part(45, 2);
     unscored.labels = at::full_like(unscored.labels, -1);
     update(*metric, unscored);
-    for (const NamedTensor& value : metric->compute()) expect(value.tensor.dim() == 0, "'", value.name, "' is no number");
+    for (const NamedTensor& value : metric->compute())
+        expect(value.tensor.dim() == 0, "'", value.name, "' is no number");
     metric->reset();
     update(*metric, part(41, 3));
     expect_same(metric->compute(), fresh_value(subject, part(41, 3)), "after an empty start and as new");

@@ -22,7 +22,8 @@ std::shared_ptr<Model> built(const Subject& subject, std::uint64_t seed = 42) {
 
 /// A sequence of different frames.
 Sequence frames(std::int64_t batch, std::int64_t n_timesteps, at::ScalarType dtype = at::kFloat) {
-    return Sequence::of(uniform(81, {batch, n_timesteps, kFacts.channels, kFacts.height, kFacts.width}, 0.0, 1.0, dtype));
+    return Sequence::of(
+        uniform(81, {batch, n_timesteps, kFacts.channels, kFacts.height, kFacts.width}, 0.0, 1.0, dtype));
 }
 
 Batch batch_of(std::int64_t size) {
@@ -69,9 +70,10 @@ void steps_agree_with_themselves(const Subject& subject) {
     const auto scored = [&](const StepOutput& out, std::string_view step) {
         expect(out.outputs.defined() && out.outputs.dim() == 3, step, " gives no outputs [batch, time, class]");
         expect_shape(out.outputs, kBatch, out.outputs.size(1), step);
-        expect(out.labels.sizes() == out.outputs.sizes().slice(0, 2), step, " gives labels of shape ", out.labels.sizes(),
-               " beside outputs of shape ", out.outputs.sizes());
-        expect(out.loss.defined() && out.loss.dim() == 0 && out.loss.isfinite().item<bool>(), step, " gives no finite loss");
+        expect(out.labels.sizes() == out.outputs.sizes().slice(0, 2), step, " gives labels of shape ",
+               out.labels.sizes(), " beside outputs of shape ", out.outputs.sizes());
+        expect(out.loss.defined() && out.loss.dim() == 0 && out.loss.isfinite().item<bool>(), step,
+               " gives no finite loss");
     };
     scored(model->training_step(batch, loss), "training_step()");
     const c10::NoGradGuard values_only;
@@ -108,13 +110,15 @@ void equal_seeds_give_equal_models(const Subject& subject) {
     const auto values = one->parameters(), same = two->parameters(), different = other->parameters();
     bool any_differs = false;
     for (std::size_t i = 0; i < values.size(); ++i) {
-        expect(same_bits(values[i].tensor, same.at(i).tensor), "'", values[i].name, "' starts differently with the same seed");
+        expect(same_bits(values[i].tensor, same.at(i).tensor), "'", values[i].name,
+               "' starts differently with the same seed");
         any_differs |= !same_bits(values[i].tensor, different.at(i).tensor);
     }
     expect(any_differs, "with another seed all parameters start the same; draw them from dv::initial_value_key(host)");
     const c10::NoGradGuard values_only;
     const Sequence shown = frames(kBatch, 3);
-    expect(same_bits(one->forward_sequence(shown), two->forward_sequence(shown)), "equal models give different outputs");
+    expect(same_bits(one->forward_sequence(shown), two->forward_sequence(shown)),
+           "equal models give different outputs");
 }
 
 void keeps_no_state_between_batches(const Subject& subject) {
@@ -124,7 +128,8 @@ void keeps_no_state_between_batches(const Subject& subject) {
     const at::Tensor before = shown.frames.clone();
     const at::Tensor first = model->forward_sequence(shown).clone();
     model->forward_sequence(frames(1, 2));
-    expect(same_bits(model->forward_sequence(shown), first), "the same frames give other outputs later, in evaluation mode");
+    expect(same_bits(model->forward_sequence(shown), first),
+           "the same frames give other outputs later, in evaluation mode");
     expect(same_bits(shown.frames, before), "it changes its frames");
 }
 
@@ -146,14 +151,16 @@ void modes_are_respected(const Subject& subject) {
     {
         const c10::NoGradGuard values_only;
         const at::Tensor outputs = model->forward_sequence(shown);
-        expect(!outputs.requires_grad(), "without gradient mode, its outputs require a gradient: it switches the mode on");
+        expect(!outputs.requires_grad(),
+               "without gradient mode, its outputs require a gradient: it switches the mode on");
         expect(!c10::GradMode::is_enabled(), "it leaves gradient mode switched on");
         model->train(true);
         model->forward_sequence(shown);
         model->train(false);
         // Running statistics may have moved; what counts is that evaluation is again a function of the frames alone.
         const at::Tensor first = model->forward_sequence(shown).clone();
-        expect(same_bits(model->forward_sequence(shown), first), "after train(true) and train(false) it is not deterministic");
+        expect(same_bits(model->forward_sequence(shown), first),
+               "after train(true) and train(false) it is not deterministic");
     }
     expect(c10::GradMode::is_enabled(), "it leaves gradient mode switched off");
     expect(model->forward_sequence(shown).requires_grad(), "with gradient mode, its outputs require no gradient");
@@ -168,7 +175,8 @@ void parameters_are_handles(const Subject& subject) {
         if (p.trainable) p.tensor.set_data(p.tensor.detach().mul(0.5).add(0.01));
     }
     expect(!same_bits(model->forward_sequence(frames(1, 3)), before),
-           "new data behind its parameters changes no output: it computes with copies, and a move to a device would be missed");
+           "new data behind its parameters changes no output: it computes with copies, and a move to a device would be "
+           "missed");
 }
 
 void gradients_are_right(const Subject& subject) {
@@ -188,7 +196,8 @@ void gradients_are_right(const Subject& subject) {
     for (const NamedTensor& p : parameters) {
         if (!p.trainable) continue;
         const GradientAgreement agreement = gradient_agreement(outputs, p.tensor, 2);
-        expect(agreement.worst < 1e-4, "the gradient of '", p.name, "' is not that of finite differences: ", agreement.where);
+        expect(agreement.worst < 1e-4, "the gradient of '", p.name,
+               "' is not that of finite differences: ", agreement.where);
     }
     const GradientAgreement agreement = gradient_agreement(outputs, shown.frames, 4);
     expect(agreement.worst < 1e-4, "the gradient in the frames is not that of finite differences: ", agreement.where);

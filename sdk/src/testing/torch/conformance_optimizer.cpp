@@ -72,7 +72,8 @@ void descends(const Subject& subject) {
     const double after = problem.value().item<double>();
     expect(std::isfinite(after) && after < before, "100 steps down a quadratic bowl lead from ", before, " to ", after);
     for (const NamedTensor& p : problem.parameters) {
-        expect(p.tensor.is_leaf() && p.tensor.requires_grad(), "after its steps '", p.name, "' is no trainable leaf any more");
+        expect(p.tensor.is_leaf() && p.tensor.requires_grad(), "after its steps '", p.name,
+               "' is no trainable leaf any more");
     }
 }
 
@@ -118,8 +119,8 @@ void one_group_takes_all(const Subject& subject) {
     const Quadratic problem;
     const auto groups = built(subject, problem)->groups();
     expect(groups.size() == 1, "without `groups` there are ", groups.size(), " groups; one was expected");
-    expect(groups[0].parameters.size() == problem.parameters.size(), "its group has ", groups[0].parameters.size(), " of ",
-           problem.parameters.size(), " parameters");
+    expect(groups[0].parameters.size() == problem.parameters.size(), "its group has ", groups[0].parameters.size(),
+           " of ", problem.parameters.size(), " parameters");
     expect(groups[0].lr > 0.0 && groups[0].lr == groups[0].base_lr, "it starts with lr ", groups[0].lr, " and base_lr ",
            groups[0].base_lr);
 }
@@ -139,9 +140,11 @@ void rules_make_groups(const Subject& subject) {
     });
     expect(with_bias != groups.end(), "no group holds 'conv.bias' alone, which match = \"*.bias\" asks for");
     const auto& rest = with_bias == groups.begin() ? groups[1] : groups[0];
-    expect(std::abs(with_bias->lr - 0.5 * rest.lr) < 1e-12, "lr_factor 0.5 gives lr ", with_bias->lr, " beside ", rest.lr);
+    expect(std::abs(with_bias->lr - 0.5 * rest.lr) < 1e-12, "lr_factor 0.5 gives lr ", with_bias->lr, " beside ",
+           rest.lr);
     const auto bad = subject.make_with<Optimizer>({{"groups", list(Config{{"match", "no.such.*"}})}});
-    expect(!refusal_of([&] { bad->build(problem.parameters); }).empty(), "a rule that fits no parameter is not refused");
+    expect(!refusal_of([&] { bad->build(problem.parameters); }).empty(),
+           "a rule that fits no parameter is not refused");
 }
 
 void state_continues_where_it_was(const Subject& subject) {
@@ -196,7 +199,8 @@ void options_name_the_learning_rate(const Subject& subject) {
     const auto optimizer = built(subject, problem);
     const auto options = optimizer->options(0);
     const auto lr = std::ranges::find(options, "lr", &GroupOption::key);
-    expect(lr != options.end() && lr->values.size() == 1, "options() has no single 'lr', which PyTorch's param_groups have");
+    expect(lr != options.end() && lr->values.size() == 1,
+           "options() has no single 'lr', which PyTorch's param_groups have");
     expect(lr->values[0] == optimizer->groups()[0].lr, "options() says lr ", lr->values[0], ", groups() ",
            optimizer->groups()[0].lr);
 }

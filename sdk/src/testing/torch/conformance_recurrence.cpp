@@ -9,8 +9,14 @@ namespace {
 constexpr std::uint64_t kRate = 21;
 
 RecurrenceSite site(std::int64_t source, std::int64_t target) {
-    return {.source_channels = source, .target_channels = target, .kernel = 3, .height = 5, .width = 6,
-            .bias = 1, .reserved = 0, .max_weight_init = 0.5};
+    return {.source_channels = source,
+            .target_channels = target,
+            .kernel = 3,
+            .height = 5,
+            .width = 6,
+            .bias = 1,
+            .reserved = 0,
+            .max_weight_init = 0.5};
 }
 
 at::Tensor rates(const RecurrenceSite& at_site, std::int64_t n, at::ScalarType dtype = at::kFloat) {
@@ -98,7 +104,8 @@ void gradients_are_right(const Subject& subject) {
         const auto drive = [&] { return map->forward(rate); };
         const at::Tensor first = drive();
         if (!first.defined()) skip("it gives no drive");
-        expect(first.scalar_type() == at::kDouble, "with parameters and rate in double, the drive is ", first.scalar_type());
+        expect(first.scalar_type() == at::kDouble, "with parameters and rate in double, the drive is ",
+               first.scalar_type());
         if (first.requires_grad()) expect_gradient("rate", drive, rate);
         for (const NamedTensor& p : parameters) {
             if (p.trainable) expect_gradient("'" + p.name + "'", drive, p.tensor);
@@ -114,8 +121,8 @@ void linear_agrees_with_forward(const Subject& subject) {
         const std::int64_t padding[2] = {linear->weight.size(2) / 2, linear->weight.size(3) / 2};
         const std::int64_t ones[2] = {1, 1};
         const std::optional<at::Tensor> bias = linear->bias.defined() ? std::optional(linear->bias) : std::nullopt;
-        expect_close(map->forward(rate), at::conv2d(rate, linear->weight, bias, ones, padding, ones, linear->groups), 1e-5,
-                     "forward() and the convolution that linear() describes");
+        expect_close(map->forward(rate), at::conv2d(rate, linear->weight, bias, ones, padding, ones, linear->groups),
+                     1e-5, "forward() and the convolution that linear() describes");
     }
 }
 
@@ -182,7 +189,8 @@ void check_recurrence(const Subject& subject, Checks& check) {
     check("recurrence.no_contribution_means_zero", [&] { no_contribution_means_zero(subject); });
     check("recurrence.a_site_without_bias_is_taken", [&] { a_site_without_bias_is_taken(subject); });
     check("recurrence.has_an_equation", [&] {
-        for (const auto& [map, where] : built_everywhere(subject)) expect(!map->equation().empty(), "equation() is empty");
+        for (const auto& [map, where] : built_everywhere(subject))
+            expect(!map->equation().empty(), "equation() is empty");
     });
 }
 

@@ -30,8 +30,10 @@ void keeps_shape_and_dtype(const Subject& subject) {
         for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
             const auto [rate, drive] = inputs(shape, dtype);
             const at::Tensor next = solver->step(rate, drive, calm(*solver));
-            expect(next.sizes() == rate.sizes(), "a rate of shape ", rate.sizes(), " becomes one of shape ", next.sizes());
-            expect(next.scalar_type() == dtype, "a rate of dtype ", dtype, " becomes one of dtype ", next.scalar_type());
+            expect(next.sizes() == rate.sizes(), "a rate of shape ", rate.sizes(), " becomes one of shape ",
+                   next.sizes());
+            expect(next.scalar_type() == dtype, "a rate of dtype ", dtype, " becomes one of dtype ",
+                   next.scalar_type());
             expect(next.device() == rate.device(), "the rate changes its device");
         }
     }
@@ -89,7 +91,8 @@ void affine_agrees_with_step(const Subject& subject) {
         if (!affine) continue;
         any = true;
         expect_close(solver->step(rate, drive, step), rate.mul(affine->c0).add(drive.mul(affine->c1)), 1e-9,
-                     cat("step() and affine() = ", affine->c0, " r + ", affine->c1, " x at dt = ", step.dt, ", tau = ", step.tau));
+                     cat("step() and affine() = ", affine->c0, " r + ", affine->c1, " x at dt = ", step.dt,
+                         ", tau = ", step.tau));
     }
     if (!any) skip("it is not affine");
 }
@@ -126,7 +129,8 @@ void stability_limit_is_where_it_says(const Subject& subject) {
     expect(inside <= 1.0, "with dt/tau 5 % inside its stability_limit() ", limit, " the rate grows to ", inside);
     if (!std::isfinite(limit)) return;
     const double outside = grown_after(*solver, by(10.0 * 1.05 * limit, 10.0), 100);
-    expect(outside > 1.0, "with dt/tau 5 % above its stability_limit() ", limit, " it is still stable: the limit is higher");
+    expect(outside > 1.0, "with dt/tau 5 % above its stability_limit() ", limit,
+           " it is still stable: the limit is higher");
 }
 
 void keeps_no_state(const Subject& subject) {

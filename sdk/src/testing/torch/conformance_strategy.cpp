@@ -45,11 +45,13 @@ void to_device_keeps_the_batch(const Subject& subject) {
     batch.batch_idx = 9;
     const Batch moved = strategy->to_device(batch);
     expect(same_bits(moved.frames.frames, batch.frames.frames), "to_device() changes the frames");
-    expect(same_bits(moved.labels, batch.labels) && same_bits(moved.index, batch.index), "to_device() changes labels or index");
+    expect(same_bits(moved.labels, batch.labels) && same_bits(moved.index, batch.index),
+           "to_device() changes labels or index");
     expect(moved.frames.schedule == batch.frames.schedule && moved.frames.idle_timesteps == 3 &&
                moved.frames.blank_value == 0.25,
            "to_device() changes when frames are shown");
-    expect(moved.split == Split::val && moved.epoch == 4 && moved.batch_idx == 9, "to_device() changes where the batch is from");
+    expect(moved.split == Split::val && moved.epoch == 4 && moved.batch_idx == 9,
+           "to_device() changes where the batch is from");
     Batch unlabelled = batch;
     unlabelled.labels.reset();
     expect(!strategy->to_device(unlabelled).labels.defined(), "to_device() makes labels where there are none");

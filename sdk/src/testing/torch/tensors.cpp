@@ -48,7 +48,8 @@ double max_difference(const at::Tensor& a, const at::Tensor& b) {
     if (!a.defined() || !b.defined()) return a.defined() == b.defined() ? 0.0 : kInfinite;
     if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type()) return kInfinite;
     if (a.numel() == 0) return 0.0;
-    const at::Tensor x = a.detach().to(at::kCPU, at::kDouble).contiguous(), y = b.detach().to(at::kCPU, at::kDouble).contiguous();
+    const at::Tensor x = a.detach().to(at::kCPU, at::kDouble).contiguous(),
+                     y = b.detach().to(at::kCPU, at::kDouble).contiguous();
     const double *p = x.const_data_ptr<double>(), *q = y.const_data_ptr<double>();
     double worst = 0.0;
     for (std::int64_t i = 0; i < x.numel(); ++i) {
@@ -69,8 +70,8 @@ bool same_bits(const at::Tensor& a, const at::Tensor& b) {
 
 Batch still_batch(std::uint64_t key, std::int64_t size, const DataFacts& facts) {
     Batch batch;
-    batch.frames = Sequence::of(
-        uniform(key, {size, facts.n_frames, facts.channels, facts.height, facts.width}, 0.0, 1.0));
+    batch.frames =
+        Sequence::of(uniform(key, {size, facts.n_frames, facts.channels, facts.height, facts.width}, 0.0, 1.0));
     batch.labels = integers(key + 1, {size}, 0, facts.n_classes);
     batch.index = at::arange(size, at::kLong);
     return batch;

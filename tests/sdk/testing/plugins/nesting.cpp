@@ -39,7 +39,9 @@ struct Pair final : dv::Recurrence {
         all.adopt("second", second->parameters());
         return {all.all().begin(), all.all().end()};
     }
-    at::Tensor forward(const at::Tensor& rate) const override { return first->forward(rate).add(second->forward(rate)); }
+    at::Tensor forward(const at::Tensor& rate) const override {
+        return first->forward(rate).add(second->forward(rate));
+    }
     std::string equation() const override { return first->equation() + " + " + second->equation(); }
 };
 DV_COMPONENT(Pair, "test.recurrence.pair", "Two recurrences, summed");

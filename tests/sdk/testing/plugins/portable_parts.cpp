@@ -23,11 +23,11 @@ struct Diary final : dv::Logger {
     double scale = 0;
     Mode mode = Mode::max;
     Span span;
-    static constexpr auto params = dv::schema(
-        dv::p("file", &Diary::file, "diary.txt", "file in the run's folder"),
-        dv::p("scale", &Diary::scale, 1.0, "factor on all values", dv::above{0.0}),
-        dv::p("mode", &Diary::mode, Mode::min, "direction", dv::choices{"min", "max"}),
-        dv::p("span", &Diary::span, dv::table, "steps that are written"));
+    static constexpr auto params =
+        dv::schema(dv::p("file", &Diary::file, "diary.txt", "file in the run's folder"),
+                   dv::p("scale", &Diary::scale, 1.0, "factor on all values", dv::above{0.0}),
+                   dv::p("mode", &Diary::mode, Mode::min, "direction", dv::choices{"min", "max"}),
+                   dv::p("span", &Diary::span, dv::table, "steps that are written"));
 
     std::ofstream out;
     void open() override {
@@ -60,9 +60,8 @@ DV_COMPONENT(Diary, "test.logger.diary", "Writes what it gets");
 struct Watch final : dv::Callback, dv::OnTrainEpochEnd, dv::OnException {
     std::string monitor;
     double limit = 0;
-    static constexpr auto params = dv::schema(
-        dv::p("monitor", &Watch::monitor, "", "metric to look at", dv::required),
-        dv::p("limit", &Watch::limit, 10.0, "stops above this"));
+    static constexpr auto params = dv::schema(dv::p("monitor", &Watch::monitor, "", "metric to look at", dv::required),
+                                              dv::p("limit", &Watch::limit, 10.0, "stops above this"));
     static constexpr bool monitors = true;
 
     void on_train_epoch_end(const dv::RunView& run, dv::Answer& answer) override {

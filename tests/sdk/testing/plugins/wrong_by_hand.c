@@ -36,19 +36,21 @@ static dv_status create_without_leaving(const dv_host* host, const dv_config* co
 #define HEAD(NAME) "iface = \"dv.logger\"\niface_version = 1\nid = \"" NAME "\"\ndoc = \"Wrong on purpose\"\n"
 
 DV_NOTE(silent_note, DV_NOTE_COMPONENT, HEAD("test.logger.silent") PARAMETER);
-static const dv_component silent = {sizeof(dv_component), 1, DV_IFACE_LOGGER, "test.logger.silent", &table, create, destroy, NULL};
+static const dv_component silent = {
+    sizeof(dv_component), 1, DV_IFACE_LOGGER, "test.logger.silent", &table, create, destroy, NULL};
 DV_EXPORT_COMPONENT(silent);
 
 DV_NOTE(unbalanced_note, DV_NOTE_COMPONENT, HEAD("test.logger.unbalanced") PARAMETER);
-static const dv_component unbalanced = {sizeof(dv_component), 1, DV_IFACE_LOGGER, "test.logger.unbalanced", &table,
-                                        create_without_leaving, destroy, NULL};
+static const dv_component unbalanced = {
+    sizeof(dv_component), 1, DV_IFACE_LOGGER, "test.logger.unbalanced", &table, create_without_leaving, destroy, NULL};
 DV_EXPORT_COMPONENT(unbalanced);
 
 DV_NOTE(other_version_note, DV_NOTE_COMPONENT, HEAD("test.logger.other_version"));
-static const dv_component other_version = {sizeof(dv_component), 2, DV_IFACE_LOGGER, "test.logger.other_version", &table, create,
-                                           destroy, NULL};
+static const dv_component other_version = {
+    sizeof(dv_component), 2, DV_IFACE_LOGGER, "test.logger.other_version", &table, create, destroy, NULL};
 DV_EXPORT_COMPONENT(other_version);
 
 DV_NOTE(deaf_note, DV_NOTE_COMPONENT, HEAD("test.logger.deaf"));
-static const dv_component deaf = {sizeof(dv_component), 1, DV_IFACE_LOGGER, "test.logger.deaf", &empty_table, create, destroy, NULL};
+static const dv_component deaf = {sizeof(dv_component), 1,      DV_IFACE_LOGGER, "test.logger.deaf",
+                                  &empty_table,         create, destroy,         NULL};
 DV_EXPORT_COMPONENT(deaf);

@@ -36,7 +36,9 @@ struct NeedsMetrics final : Mute {
 };
 DV_COMPONENT(NeedsMetrics, "test.callback.needs_metrics", "Fails without a text when a metric is missing");
 struct NeedsNumbers final : Mute {
-    bool dislikes(const dv::RunView& run) const override { return !std::isfinite(run.metric("val/loss").value_or(0.0)); }
+    bool dislikes(const dv::RunView& run) const override {
+        return !std::isfinite(run.metric("val/loss").value_or(0.0));
+    }
 };
 DV_COMPONENT(NeedsNumbers, "test.callback.needs_numbers", "Fails without a text when a metric is NaN");
 struct NeedsOrder final : Mute {

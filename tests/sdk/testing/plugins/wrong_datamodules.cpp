@@ -27,7 +27,9 @@ struct Ramp : dv::Source {
 
 template <class Samples>
 struct Of : dv::DataModule {
-    dv::DataFacts facts() const override { return {.n_frames = 2, .channels = 1, .height = 3, .width = 4, .n_classes = kClasses}; }
+    dv::DataFacts facts() const override {
+        return {.n_frames = 2, .channels = 1, .height = 3, .width = 4, .n_classes = kClasses};
+    }
     std::unique_ptr<dv::Source> source(dv::Split split) const override {
         if (split == dv::Split::predict) return nullptr;
         return std::make_unique<Samples>();

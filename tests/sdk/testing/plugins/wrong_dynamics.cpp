@@ -121,7 +121,8 @@ struct NoEquation final : Euler {
 };
 DV_COMPONENT(NoEquation, "test.solver.no_equation", "Has no equation");
 
-// ---- Recurrence --------------------------------------------------------------------------------------------------------
+// ---- Recurrence
+// --------------------------------------------------------------------------------------------------------
 
 /// A 1×1 convolution.
 struct Pointwise : dv::Recurrence {
@@ -129,7 +130,8 @@ struct Pointwise : dv::Recurrence {
     at::Tensor weight, bias;
     void build(const dv::RecurrenceSite& site) override {
         tensors = dv::Parameters(key());
-        weight = tensors.add("weight", {site.target_channels, site.source_channels, 1, 1}, dv::init::Uniform{site.max_weight_init});
+        weight = tensors.add("weight", {site.target_channels, site.source_channels, 1, 1},
+                             dv::init::Uniform{site.max_weight_init});
         if (site.bias) bias = tensors.add("bias", {site.target_channels}, dv::init::Uniform{site.max_weight_init});
     }
     virtual std::uint64_t key() const { return dv::initial_value_key(host); }
@@ -161,7 +163,9 @@ struct Centred final : Pointwise {
 DV_COMPONENT(Centred, "test.recurrence.centred", "Mixes the samples of a batch");
 
 struct TwiceNamed final : Pointwise {
-    std::vector<dv::NamedTensor> parameters() const override { return {{"weight", weight, true}, {"weight", bias, true}}; }
+    std::vector<dv::NamedTensor> parameters() const override {
+        return {{"weight", weight, true}, {"weight", bias, true}};
+    }
 };
 DV_COMPONENT(TwiceNamed, "test.recurrence.twice_named", "Gives two tensors one name");
 

@@ -16,7 +16,8 @@ namespace {
 /// Appends lines to a file in the run's folder.
 struct Plain : dv::Logger {
     std::int64_t every = 1;
-    static constexpr auto params = dv::schema(dv::p("every", &Plain::every, 1, "writes every so many rows", dv::range{1, 100}));
+    static constexpr auto params =
+        dv::schema(dv::p("every", &Plain::every, 1, "writes every so many rows", dv::range{1, 100}));
 
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> out{nullptr, std::fclose};
     void open() override {
@@ -27,7 +28,8 @@ struct Plain : dv::Logger {
         if (!out) throw dv::IoError("cannot write " + path);
     }
     virtual void line(std::string_view text) {
-        if (std::fwrite(text.data(), 1, text.size(), out.get()) != text.size()) throw dv::IoError("cannot write rows.txt");
+        if (std::fwrite(text.data(), 1, text.size(), out.get()) != text.size())
+            throw dv::IoError("cannot write rows.txt");
     }
     void scalar(std::string_view name, double value, std::int64_t step) override {
         line(std::to_string(step) + " " + std::string(name) + " " + std::to_string(value) + "\n");

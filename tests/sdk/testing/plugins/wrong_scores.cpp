@@ -84,7 +84,8 @@ struct Averages final : CrossEntropy {
 };
 DV_COMPONENT(Averages, "test.loss.averages", "Remembers the last batch");
 
-// ---- Metrics -----------------------------------------------------------------------------------------------------------
+// ---- Metrics
+// -----------------------------------------------------------------------------------------------------------
 
 struct Accuracy : dv::Metric {
     at::Tensor right, scored;
@@ -128,7 +129,9 @@ struct LateName final : Accuracy {
 DV_COMPONENT(LateName, "test.metric.late_name", "Has no value before the first update");
 
 struct HoldsGraph final : Accuracy {
-    at::Tensor hits(const at::Tensor& outputs, const at::Tensor&) const override { return outputs.sum().to(at::kDouble); }
+    at::Tensor hits(const at::Tensor& outputs, const at::Tensor&) const override {
+        return outputs.sum().to(at::kDouble);
+    }
 };
 DV_COMPONENT(HoldsGraph, "test.metric.holds_graph", "Keeps the gradient's graph");
 
@@ -157,9 +160,7 @@ struct LendsItsSum final : Accuracy {
 DV_COMPONENT(LendsItsSum, "test.metric.lends_its_sum", "Gives its own sum away, and then changes it");
 
 struct CountsVoids final : Accuracy {
-    at::Tensor counted(const at::Tensor& labels) const override {
-        return labels.ge(-1).sum().to(at::kDouble);
-    }
+    at::Tensor counted(const at::Tensor& labels) const override { return labels.ge(-1).sum().to(at::kDouble); }
 };
 DV_COMPONENT(CountsVoids, "test.metric.counts_voids", "Counts steps that are not scored");
 

@@ -10,9 +10,9 @@ namespace {
 
 /// Gradient descent with momentum.
 struct Momentum : dv::Optimizer {
-    static constexpr auto params = dv::schema(
-        dv::p("lr", &Momentum::lr, 0.01, "learning rate", dv::above{0.0}),
-        dv::p("groups", &Momentum::rules, dv::empty, "parameters with other rates, by name pattern"));
+    static constexpr auto params =
+        dv::schema(dv::p("lr", &Momentum::lr, 0.01, "learning rate", dv::above{0.0}),
+                   dv::p("groups", &Momentum::rules, dv::empty, "parameters with other rates, by name pattern"));
 
     std::map<std::int64_t, at::Tensor> velocity;
 
@@ -127,7 +127,8 @@ struct Nameless final : Momentum {
 };
 DV_COMPONENT(Nameless, "test.optimizer.nameless", "Does not tell its learning rate");
 
-// ---- Strategies --------------------------------------------------------------------------------------------------------
+// ---- Strategies
+// --------------------------------------------------------------------------------------------------------
 
 struct Alone : dv::Strategy {
     c10::Device where{c10::kCPU};
