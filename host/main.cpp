@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <dlfcn.h>
 #include <filesystem>
 
@@ -13,6 +14,12 @@ namespace {
 
 void prepare_environment() {
     if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "10000", /*overwrite=*/0);
+    // When this program began, for "first step after …": the kernel only knows when the process did, perhaps as a shell.
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    char text[32];
+    std::snprintf(text, sizeof text, "%lld.%09ld", static_cast<long long>(now.tv_sec), now.tv_nsec);
+    setenv("DVHOST_STARTED_AT", text, /*overwrite=*/1);
 }
 
 }  // namespace

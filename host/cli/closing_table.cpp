@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
-#include <unistd.h>
+#include <cstdlib>
 #include <vector>
 
 namespace dvhost::cli {
@@ -46,20 +44,9 @@ Rows rows_of(const loops::RunSummary& summary, const std::filesystem::path& run_
 
 }  // namespace
 
-std::optional<double> process_start() {
-    std::ifstream stat("/proc/self/stat");
-    std::string text;
-    if (!std::getline(stat, text)) return std::nullopt;
-    // Field 22, counted after the command name, which may hold spaces: clock ticks since boot, as CLOCK_BOOTTIME counts.
-    std::istringstream fields(text.substr(text.rfind(')') + 2));
-    std::string field;
-    for (int i = 3; i <= 22; ++i) fields >> field;
-    timespec boot{}, monotonic{};
-    clock_gettime(CLOCK_BOOTTIME, &boot);
-    clock_gettime(CLOCK_MONOTONIC, &monotonic);
-    const double since_boot = std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
-    const auto seconds = [](const timespec& t) { return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec); };
-    return since_boot - (seconds(boot) - seconds(monotonic));
+std::optional<double> program_start() {
+    const char* text = std::getenv("DVHOST_STARTED_AT");
+    return text != nullptr ? std::optional(std::strtod(text, nullptr)) : std::nullopt;
 }
 
 std::string closing_table(const std::string& name, const loops::RunSummary& summary, const std::filesystem::path& run_dir,

@@ -9,11 +9,11 @@
 
 namespace dvhost::cli {
 
-/// Monotonic time [s] at which this process was started, as the kernel knows it; none when /proc does not tell.
-std::optional<double> process_start();
+/// Monotonic time [s] at which the launcher began; none when the library was started without it.
+std::optional<double> program_start();
 
 /// Metrics (test first), times, and where everything is.
 std::string closing_table(const std::string& name, const loops::RunSummary& summary, const std::filesystem::path& run_dir,
-                          std::optional<double> process_start);
+                          std::optional<double> program_start);
 
 }  // namespace dvhost::cli

@@ -47,7 +47,7 @@ int run(const Arguments& arguments) {
         try {
             const loops::RunSummary summary = composition->run();
             console.status({});
-            std::cout << closing_table(name, summary, composition->run_dir(), process_start()) << std::flush;
+            std::cout << closing_table(name, summary, composition->run_dir(), program_start()) << std::flush;
         } catch (...) {
             console.status({});
             log.error("the run did not finish; what there is lies in " + composition->run_dir().string());

@@ -29,7 +29,7 @@ struct RunContext {
 
 class Events {
 public:
-    /// Callbacks in manifest order. `clock` gives monotonic seconds.
+    /// Callbacks in manifest order. What is referred to must outlive this object.
     Events(std::vector<std::shared_ptr<Callback>> callbacks, MetricStore& metrics, StopRule& stop, const Progress& progress,
            const RunContext& context);
 

@@ -6,7 +6,7 @@
 
 namespace dvhost {
 
-/// Exit codes of the program (docs/manual: "Exit codes").
+/// Exit codes of the program; `dvhost --help` lists them for people.
 enum class ExitCode {
     ok = 0,
     usage = 64,

@@ -1,8 +1,7 @@
 #pragma once
 /// Conformance: what every component of a kind promises, as checks that any plugin can be put through.
 ///
-///     for (const auto& result : dv::testing::check_conformance(DV_PLUGIN_UNDER_TEST)) EXPECT_TRUE(...) <<
-/// result.reason;
+///     for (const auto& result : dv::testing::check_conformance(file)) EXPECT_NE(result.verdict, Verdict::fail);
 ///
 /// or `dv-conformance plugin.so`, which dv_add_plugin() adds as the test conformance.<name>. The suites of the torch
 /// kinds come with <dv/testing/torch.hpp>.
