@@ -55,9 +55,11 @@ loops::Experiment experiment_of(const Case& what, testing::CollectingSink& no_si
     data.n_val = 0;
     e.metrics.clear();
     e.train_metrics.clear();
-    for (std::int64_t i = 0; i < what.n_metrics; ++i) e.train_metrics.push_back(std::make_shared<testing::CountingMetric>());
+    for (std::int64_t i = 0; i < what.n_metrics; ++i)
+        e.train_metrics.push_back(std::make_shared<testing::CountingMetric>());
     for (std::int64_t i = 0; i < what.n_callbacks; ++i) {
-        e.callbacks.push_back(std::make_shared<testing::FunctionCallback>([](std::uint32_t, const dv_run&, const dv_answer&) {}));
+        e.callbacks.push_back(
+            std::make_shared<testing::FunctionCallback>([](std::uint32_t, const dv_run&, const dv_answer&) {}));
     }
     e.optimizer->lr = 1e-9;
     e.loader.batch_size = kBatchSize;
@@ -85,7 +87,8 @@ Spent by_hand() {
     const loops::Experiment e = experiment_of({0, 0, 0}, no_sink);
     const auto parameters = e.model->parameters();
     e.optimizer->build(parameters);
-    const data::Loader loader(e.data->source(dv::Split::train), e.data->facts(), dv::Split::train, {.batch_size = kBatchSize});
+    const data::Loader loader(e.data->source(dv::Split::train), e.data->facts(), dv::Split::train,
+                              {.batch_size = kBatchSize});
 
     const Spent start{loops::now(), thread_cpu()};
     const auto batches = loader.epoch(0, kSteps);
@@ -133,7 +136,8 @@ BENCHMARK(fit)
 void loader_alone(benchmark::State& state) {
     testing::CollectingSink no_sink;
     const loops::Experiment e = experiment_of({0, 0, 0}, no_sink);
-    const data::Loader loader(e.data->source(dv::Split::train), e.data->facts(), dv::Split::train, {.batch_size = kBatchSize});
+    const data::Loader loader(e.data->source(dv::Split::train), e.data->facts(), dv::Split::train,
+                              {.batch_size = kBatchSize});
     std::vector<double> passes;
     for (auto _ : state) {
         const double start = loops::now();

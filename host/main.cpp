@@ -1,8 +1,9 @@
 /// Starts dvhost: prepares the environment, then opens the library that is the program.
 ///
 /// LibTorch's OpenMP runtime reads its settings when it is loaded, so they must be in place before. By default it lets idle
-/// threads spin; on a machine where anything else runs that makes a step up to 80 times slower. A short spin, then sleep, costs
-/// an idle machine next to nothing. Whoever sets GOMP_SPINCOUNT or OMP_WAIT_POLICY keeps their own choice.
+/// threads spin for long; where anything else runs, steps then slow down several times, on some machines up to 80 times. A very short
+/// spin, then sleep, bounds that, at a price on a machine of one's own (docs/performance.md has both figures). Whoever sets
+/// GOMP_SPINCOUNT or OMP_WAIT_POLICY keeps their own choice.
 
 #include <cstdio>
 #include <cstdlib>
@@ -13,7 +14,7 @@
 namespace {
 
 void prepare_environment() {
-    if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "10000", /*overwrite=*/0);
+    if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "300", /*overwrite=*/0);
     // When this program began, for "first step after …": the kernel only knows when the process did, perhaps as a shell.
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -15,8 +15,9 @@ enum class Colour { red, green };
 struct Ink {
     double thickness = 0;
     bool wet = false;
-    static constexpr auto params = dv::schema(dv::p("thickness", &Ink::thickness, 0.5, "of a line", dv::unit{"mm"}, dv::above{0.0}),
-                                              dv::p("wet", &Ink::wet, true, "dries later"));
+    static constexpr auto params =
+        dv::schema(dv::p("thickness", &Ink::thickness, 0.5, "of a line", dv::unit{"mm"}, dv::above{0.0}),
+                   dv::p("wet", &Ink::wet, true, "dries later"));
 };
 
 struct Recorder final : dv::Logger {
@@ -33,8 +34,7 @@ struct Recorder final : dv::Logger {
     std::vector<Ink> inks;
     static constexpr auto params = dv::schema(
         dv::p("file", &Recorder::file, "capsule.txt", "output file, seen from the run's folder"),
-        dv::p("flag", &Recorder::flag, false, "a bool"),
-        dv::p("count", &Recorder::count, 3, "an int", dv::range{1, 9}),
+        dv::p("flag", &Recorder::flag, false, "a bool"), dv::p("count", &Recorder::count, 3, "an int", dv::range{1, 9}),
         dv::p("factor", &Recorder::factor, 0.25, "a float", dv::at_least{0.0}),
         dv::p("colour", &Recorder::colour, Colour::green, "an enum", dv::choices("red", "green")),
         dv::p("place", &Recorder::place, "", "a path"),
@@ -51,7 +51,8 @@ struct Recorder final : dv::Logger {
     void open() override {
         const auto* paths = extension<dv_paths_1>(DV_EXT_PATHS);
         const auto* clock = extension<dv_clock_1>(DV_EXT_CLOCK);
-        if (!paths || !clock || clock->wall(clock->self) <= 0) throw dv::Error("the host of 1.0 offered dv.paths and dv.clock");
+        if (!paths || !clock || clock->wall(clock->self) <= 0)
+            throw dv::Error("the host of 1.0 offered dv.paths and dv.clock");
         if (extension<dv_paths_1>("dv.no_such_extension")) throw dv::Error("an extension that nobody has was offered");
         const auto path = std::filesystem::path(dv::detail::view(paths->run_dir(paths->self))) / file;
         out_ = std::fopen(path.c_str(), "w");
@@ -69,18 +70,21 @@ struct Recorder final : dv::Logger {
     }
     void metrics(const dv::Row& row) override {
         for (const dv_metric& m : row.metrics) {
-            std::fprintf(out_, "metric %lld %lld %s %.17g\n", static_cast<long long>(row.step), static_cast<long long>(row.epoch),
-                         std::string(dv::detail::view(m.name)).c_str(), m.value);
+            std::fprintf(out_, "metric %lld %lld %s %.17g\n", static_cast<long long>(row.step),
+                         static_cast<long long>(row.epoch), std::string(dv::detail::view(m.name)).c_str(), m.value);
         }
         if (row.wall_time <= 0) throw dv::Error("a row has the time");
     }
     void flush() override { std::fflush(out_); }
-    void finalize(std::string_view outcome) override { std::fprintf(out_, "finalize %s\n", std::string(outcome).c_str()); }
+    void finalize(std::string_view outcome) override {
+        std::fprintf(out_, "finalize %s\n", std::string(outcome).c_str());
+    }
 
 private:
     void write_parameters() {
-        std::fprintf(out_, "flag %d\ncount %lld\nfactor %g\ncolour %d\nplace %s\nlimit %lld\n", flag, static_cast<long long>(count),
-                     factor, static_cast<int>(colour), place.filename().c_str(), static_cast<long long>(limit.value_or(-1)));
+        std::fprintf(out_, "flag %d\ncount %lld\nfactor %g\ncolour %d\nplace %s\nlimit %lld\n", flag,
+                     static_cast<long long>(count), factor, static_cast<int>(colour), place.filename().c_str(),
+                     static_cast<long long>(limit.value_or(-1)));
         for (const double weight : weights) std::fprintf(out_, "weight %g\n", weight);
         for (const std::string& word : words) std::fprintf(out_, "word %s\n", word.c_str());
         std::fprintf(out_, "ink %g %d\n", ink.thickness, ink.wet);

@@ -128,42 +128,6 @@ constexpr auto list(First first, Rest... rest) {
     }
 }
 
-template <class Owner, class Member, class Default>
-struct Parameter {
-    using owner_type = Owner;
-    using member_type = Member;
-    std::string_view name;
-    Member Owner::* member;
-    Default fallback;
-    std::string_view doc;
-    ParameterFacts facts;
-};
-
-/// Declares one parameter: its name in the manifest, the member it fills, its default, one line of explanation, and any of
-/// the attributes above.
-template <class Owner, class Member, class Default, class... Attributes>
-constexpr auto p(std::string_view name, Member Owner::* member, Default fallback, std::string_view doc,
-                 Attributes... attributes) {
-    ParameterFacts facts;
-    (attributes.apply(facts), ...);
-    if constexpr (std::convertible_to<Default, std::string_view>) {
-        return Parameter<Owner, Member, std::string_view>{name, member, std::string_view(fallback), doc, facts};
-    } else {
-        return Parameter<Owner, Member, Default>{name, member, fallback, doc, facts};
-    }
-}
-
-template <class... P>
-constexpr auto schema(P... parameters) {
-    return std::tuple<P...>{parameters...};
-}
-
-/// Calls visit(parameter) for each parameter that Owner declares, in order.
-template <class Owner, class Visit>
-constexpr void for_each_parameter(const Visit& visit) {
-    std::apply([&]([[maybe_unused]] const auto&... parameter) { (visit(parameter), ...); }, Owner::params);
-}
-
 template <class T>
 concept Described = requires { T::params; };  ///< a struct that declares parameters
 
@@ -183,6 +147,65 @@ template <class T>
 inline constexpr bool is_factory = false;
 template <class K>
 inline constexpr bool is_factory<Factory<K>> = true;
+
+template <class T>
+concept TextLike = std::same_as<T, std::string> || std::same_as<T, std::filesystem::path>;
+
+/// Whether `Default` says what a member of type T starts as.
+template <class T, class Default>
+constexpr bool default_fits() {
+    if constexpr (std::same_as<Default, unset_t>) {
+        return is_optional<T> || is_factory<T>;
+    } else if constexpr (std::same_as<Default, table_t>) {
+        return Described<T>;
+    } else if constexpr (is_vector<T>) {
+        return std::same_as<Default, empty_t> || requires(Default d) { d.values; };
+    } else if constexpr (is_optional<T>) {
+        return default_fits<typename T::value_type, Default>();
+    } else if constexpr (std::same_as<Default, std::string_view>) {
+        return TextLike<T> || is_factory<T>;
+    } else if constexpr (std::is_enum_v<T>) {
+        return std::same_as<T, Default>;
+    } else {
+        return std::is_arithmetic_v<T> == std::is_arithmetic_v<Default>;
+    }
+}
 }  // namespace detail
+
+template <class Owner, class Member, class Default>
+struct Parameter {
+    using owner_type = Owner;
+    using member_type = Member;
+    std::string_view name;
+    Member Owner::* member;
+    Default fallback;
+    std::string_view doc;
+    ParameterFacts facts;
+};
+
+/// Declares one parameter: its name in the manifest, the member it fills, its default, one line of explanation, and any of
+/// the attributes above.
+template <class Owner, class Member, class Default, class... Attributes>
+constexpr auto p(std::string_view name, Member Owner::* member, Default fallback, std::string_view doc,
+                 Attributes... attributes) {
+    using Stored = std::conditional_t<std::convertible_to<Default, std::string_view>, std::string_view, Default>;
+    static_assert(detail::default_fits<Member, Stored>(),
+                  "a parameter's default must suit the type of its member; dv/schema.hpp lists what does");
+    ParameterFacts facts;
+    (attributes.apply(facts), ...);
+    return Parameter<Owner, Member, Stored>{name, member, Stored(fallback), doc, facts};
+}
+
+template <class... P>
+constexpr auto schema(P... parameters) {
+    return std::tuple<P...>{parameters...};
+}
+
+/// Calls visit(parameter) for each parameter that Owner declares, in order.
+template <class Owner, class Visit>
+constexpr void for_each_parameter(const Visit& visit) {
+    std::apply([&]([[maybe_unused]] const auto&... parameter) { (visit(parameter), ...); }, Owner::params);
+}
+
 
 }  // namespace dv
