@@ -98,6 +98,13 @@ public:
         if (fsync(fd_) != 0) fail(path_, "sync", errno);
         if (rename(path_.c_str(), target_.c_str()) != 0) fail(target_, "rename a finished file to", errno);
         renamed_ = true;
+        // The rename itself is durable once the folder is.
+        const int folder = open(target_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0) fail(target_.parent_path(), "open", errno);
+        const int synced = fsync(folder);
+        const int error = errno;
+        close(folder);
+        if (synced != 0) fail(target_.parent_path(), "sync", error);
     }
 
 private:
@@ -117,7 +124,7 @@ PickleValue gather(const loops::Experiment& experiment, const loops::Progress& p
     keys.emplace_back(text("pytorch-lightning_version"), text("2.6.0"));  // the version whose layout this is
     keys.emplace_back(text("state_dict"), state_dict(*experiment.model));
     keys.emplace_back(text("hyper_parameters"), context.hyper_parameters);
-    keys.emplace_back(text("callbacks"), PickleValue{PickleValue::Dict{}});
+    if (content == Content::everything) keys.emplace_back(text("callbacks"), PickleValue{PickleValue::Dict{}});
     if (content == Content::everything && experiment.optimizer) {
         keys.emplace_back(text("optimizer_states"), PickleValue{PickleValue::List{optimizer_state(*experiment.optimizer)}});
         keys.emplace_back(text("lr_schedulers"), PickleValue{PickleValue::List{}});
