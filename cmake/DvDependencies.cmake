@@ -10,7 +10,10 @@ find_package(tomlplusplus 3.3 REQUIRED)
 # Bad text is an exception, never an assertion: toml++ 3.3 asserts on some. Its parser also reaches __builtin_unreachable on a few
 # characters that it then skips, on which UBSan would stop.
 set_property(TARGET tomlplusplus::tomlplusplus APPEND PROPERTY INTERFACE_COMPILE_OPTIONS
-             "-DTOML_ASSERT(expr)=static_assert(true)" $<$<BOOL:${DV_SANITIZE}>:-fno-sanitize=unreachable>)
+             "-DTOML_ASSERT(expr)=static_assert(true)")
+if(DV_SANITIZE)
+    set_property(TARGET tomlplusplus::tomlplusplus APPEND PROPERTY INTERFACE_COMPILE_OPTIONS -fno-sanitize=unreachable)
+endif()
 find_package(spdlog 1.10 REQUIRED)
 find_package(ZLIB REQUIRED)
 if(BUILD_TESTING)

@@ -95,7 +95,7 @@ private:
         const registry::Lookup found = plugins_.find(iface, wanted);
         if (found.component != nullptr) return found.component;
         if (!found.refused.empty()) {
-            code_ = ExitCode::rejected;
+            code_ = found.refused_code;
             problem(type.source(), context, "'" + wanted + "' is in a plugin that cannot be used: " + joined(found.refused));
         } else if (is_ambiguous(wanted, found.candidates)) {
             problem(type.source(), context, "type '" + wanted + "' is ambiguous: " + joined(found.candidates) + "; write one of them in full");

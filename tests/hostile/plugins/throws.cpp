@@ -1,6 +1,7 @@
 // Loggers that fail in every way that C++ offers.
 #include <dv/logger.hpp>
 
+#include <csignal>
 #include <stdexcept>
 
 namespace {
@@ -18,7 +19,7 @@ struct ThrowsInHook final : dv::Logger {
 /// A base without virtual functions keeps no exception from leaving: the hook is noexcept all the same.
 struct DiesInHook final : dv::Logger {
     void metrics(const dv::Row&) override { die(); }
-    void flush() override { *static_cast<volatile int*>(nullptr) = 1; }
+    void flush() override { std::raise(SIGSEGV); }
 
 private:
     static void die() noexcept { throw_anyway(); }
@@ -36,6 +37,6 @@ struct Works final : dv::Logger {};
 }  // namespace
 DV_COMPONENT(ThrowsInOpen, "hostile.logger.throws_in_open", "Throws in open()");
 DV_COMPONENT(ThrowsInHook, "hostile.logger.throws_in_hook", "Throws in its hooks");
-DV_COMPONENT(DiesInHook, "hostile.logger.dies_in_hook", "Breaks noexcept, and reads address 0");
+DV_COMPONENT(DiesInHook, "hostile.logger.dies_in_hook", "Breaks noexcept, and crashes");
 DV_COMPONENT(Refuses, "hostile.logger.refuses", "Refuses its parameters");
 DV_COMPONENT(Works, "hostile.logger.works", "Does nothing, well");
