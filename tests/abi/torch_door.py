@@ -29,7 +29,7 @@ PARAMETER = re.compile(r"^((?:const )?[\w:]+(?: ?[*&])*) ?\b(\w+)$")
 FIELDS = re.compile(r"^((?:const )?[\w:]+(?: ?\*)*) ?\b(\w+(?:, \w+)*)$")
 INITIAL = re.compile(r" = [\w.:]+")
 BLOCK = re.compile(r"namespace abi::v1 \{(.*?)\n\}  // namespace abi::v1", re.S)
-STRUCT = re.compile(r"struct (\w+) \{(.*?)\n\};", re.S)
+STRUCT = re.compile(r"struct\s+(\w+) \{(.*?)\n\};", re.S)
 
 
 def tidy(text):

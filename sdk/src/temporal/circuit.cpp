@@ -3,6 +3,7 @@
 #include <dv/error.hpp>
 
 #include "paths.hpp"
+#include "stage_paths.hpp"
 
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/conv2d.h>
@@ -26,8 +27,12 @@ struct Apply {
     }
     at::Tensor operator()(const Relu&) const { return x.relu(); }
     at::Tensor operator()(const SupraLinear& s) const {
-        return x.abs().clamp(1e-6, 1e6).pow(s.exponent).mul(x.sign()).mul(s.gain);
+        const at::Tensor size = x.abs().clamp(1e-6, 1e6);
+        const at::Tensor grown = s.exponent_tensor.defined() ? size.pow(s.exponent_tensor) : size.pow(s.exponent);
+        const at::Tensor with_sign = grown.mul(x.sign());
+        return s.gain_tensor.defined() ? with_sign.mul(s.gain_tensor) : with_sign.mul(s.gain);
     }
+    at::Tensor operator()(const Bias& b) const { return x.add(b.value); }
     at::Tensor operator()(const Custom& c) const { return c.apply(x); }
 };
 
@@ -77,6 +82,15 @@ struct GridAfter {
     }
     Grid operator()(const Relu&) const { return in; }
     Grid operator()(const SupraLinear&) const { return in; }
+    Grid operator()(const Bias& b) const {
+        const at::Tensor& v = b.value;
+        const bool fits = v.defined() && (v.dim() == 0 || (v.dim() == 3 && v.size(0) == in.channels &&
+                                                           (v.size(1) == 1 || v.size(1) == in.height) &&
+                                                           (v.size(2) == 1 || v.size(2) == in.width)));
+        if (!fits)
+            throw Error("a bias is a scalar, one value per channel [channel, 1, 1] or one per unit of " + text(in));
+        return in;
+    }
     Grid operator()(const Custom& c) const { return c.grid ? c.grid(in) : in; }
 };
 
@@ -87,32 +101,54 @@ public:
 
     /// One step with an input shown, skips and feedback left out: whether the readout gets a signal.
     bool step() {
-        bool present = true;
-        for (std::size_t l = 0; l < circuit_.layers.size(); ++l) present = through(l, present);
-        return present;
+        Is signal = Is::there;
+        for (std::size_t l = 0; l < circuit_.layers.size(); ++l) signal = through(l, signal);
+        return signal != Is::absent;
     }
 
 private:
-    bool back(std::size_t l, std::int64_t k) const {
+    enum class Is { absent, zero, there };
+
+    Is back(std::size_t l, std::int64_t k) const {
         const auto n = static_cast<std::int64_t>(stored_[l].size());
-        return k <= n && stored_[l][static_cast<std::size_t>(n - k)];
+        return k <= n ? stored_[l][static_cast<std::size_t>(n - k)] : Is::absent;
     }
-    bool through(std::size_t l, bool present) {
+    static Is joined(Is a, Is b) { return a == Is::absent && b == Is::absent ? Is::absent : Is::there; }
+
+    Is through(std::size_t l, Is signal) {
         const Layer& layer = circuit_.layers[l];
-        for (const Operation& op : layer.operations) {
-            if (op.kind == Operation::Kind::layer && layer.recurrence) present |= back(l, layer.recurrence->lag);
-            if (op.kind == Operation::Kind::step) present |= back(l, 1);
-            if (op.kind == Operation::Kind::delay) {
-                const bool out = layer.feedforward_lag > 0 ? back(l, layer.feedforward_lag) : present;
-                stored_[l].push_back(present);
-                present = out;
-            }
+        for (const Operation& op : layer.operations) signal = after(op, l, signal);
+        return signal;
+    }
+    Is after(const Operation& op, std::size_t l, Is signal) {
+        const Layer& layer = circuit_.layers[l];
+        switch (op.kind) {
+            case Operation::Kind::layer:
+                return layer.recurrence ? joined(signal, back(l, layer.recurrence->lag)) : joined(signal, signal);
+            case Operation::Kind::step: return joined(signal, back(l, 1));
+            case Operation::Kind::map:
+                return std::holds_alternative<Bias>(*op.map) ? Is::there : joined(signal, signal);
+            case Operation::Kind::delay: return delayed(l, signal);
+            case Operation::Kind::rest: return rested(l, signal);
+            default: return signal;
         }
-        return present;
+    }
+    Is delayed(std::size_t l, Is signal) {
+        const std::int64_t lag = circuit_.layers[l].feedforward_lag;
+        const Is out = lag > 0 ? back(l, lag) : signal;
+        stored_[l].push_back(signal);
+        return out;
+    }
+    /// Zeros that a rest put there are put on; any other signal is taken as not all zeros.
+    Is rested(std::size_t l, Is signal) {
+        if (signal == Is::there) return signal;
+        const std::int64_t slots = circuit_.history_length(l + 1);
+        stored_[l + 1].insert(stored_[l + 1].end(), static_cast<std::size_t>(slots), Is::zero);
+        return Is::absent;
     }
 
     const Circuit& circuit_;
-    std::vector<std::vector<bool>> stored_;  // per layer, oldest first
+    std::vector<std::vector<Is>> stored_;  // per layer, oldest first
 };
 
 }  // namespace
@@ -146,6 +182,13 @@ std::vector<Grid> grids(const Layer& layer, const Grid& in) {
     return along;
 }
 
+Grid Circuit::input_of(std::size_t l) const {
+    if (l > 0) return layers[l - 1].output;
+    Grid grid = input;
+    for (const Map& map : front) grid = grid_after(map, grid);
+    return grid;
+}
+
 std::int64_t Circuit::history_length(std::size_t l) const {
     const Layer& layer = layers.at(l);
     std::int64_t n = std::max<std::int64_t>(layer.feedforward_lag, layer.solver ? 1 : 0);
@@ -157,6 +200,7 @@ std::int64_t Circuit::history_length(std::size_t l) const {
 }
 
 std::int64_t Circuit::residual_timesteps() const {
+    if (advances_by_stages(*this)) return residual_of_stages(*this);
     constexpr std::int64_t kMost = 100;
     Presence presence(*this);
     for (std::int64_t t = 0; t <= kMost; ++t) {

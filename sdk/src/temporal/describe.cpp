@@ -29,8 +29,10 @@ struct Formula {
     }
     std::string operator()(const Relu&) const { return "relu(" + x + ")"; }
     std::string operator()(const SupraLinear& s) const {
-        return number(s.gain) + " sign(.) |" + x + "|^" + number(s.exponent);
+        const std::string gain = s.gain_tensor.defined() ? "k" : number(s.gain);
+        return gain + " sign(.) |" + x + "|^" + (s.exponent_tensor.defined() ? "n" : number(s.exponent));
     }
+    std::string operator()(const Bias&) const { return x.empty() ? "b" : x + " + b"; }
     std::string operator()(const Custom& c) const { return (c.equation.empty() ? "f" : c.equation) + "(" + x + ")"; }
 };
 
@@ -50,7 +52,10 @@ std::string steps_and_ms(std::int64_t steps, double dt) {
            " ms";
 }
 
-std::int64_t parameters_of(const Convolution& c) { return c.weight.numel() + (c.bias.defined() ? c.bias.numel() : 0); }
+std::int64_t parameters_of(const Convolution& c) {
+    const auto count = [](const at::Tensor& t) { return t.defined() ? t.numel() : 0; };
+    return c.weight.numel() + count(c.bias) + count(c.scale);
+}
 
 struct Cost {
     std::int64_t parameters = 0, multiply_adds = 0;
@@ -58,6 +63,7 @@ struct Cost {
 
     void add(const Map& map, const Grid& in) {
         if (const auto* convolution = std::get_if<Convolution>(&map)) parameters += parameters_of(*convolution);
+        if (const auto* bias = std::get_if<Bias>(&map)) parameters += bias->value.numel();
         multiply_adds += temporal::multiply_adds(map, in);
     }
     void add(const Cost& other) {
@@ -115,19 +121,35 @@ private:
                 case Operation::Kind::map: x = formula(*op.map, x); break;
                 case Operation::Kind::step:
                     line("x", x);
-                    out_ << "    " << layer_.solver->equation(layer_.time)
-                         << "    (before: r = h(t-1); dt/tau = " << number(layer_.time.ratio()) << ")\n";
+                    out_ << "    " << layer_.solver->equation(layer_.time) << "    ("
+                         << (layer_.leak == LeakState::response ? "before: r = h(t-1); " : "r is kept; ")
+                         << "dt/tau = " << number(layer_.time.ratio()) << ")\n";
                     x = "r";
                     break;
+                case Operation::Kind::adapt: x = against_itself(x); break;
                 case Operation::Kind::record: response_ = x; break;
                 case Operation::Kind::delay:
                     line("h", x);
                     if (response_ && *response_ != x) line("response", *response_);
                     x = layer_.feedforward_lag > 0 ? at_lag("h", layer_.feedforward_lag) : "h";
                     break;
+                case Operation::Kind::rest: x += ", at rest while it is zero"; break;
             }
         }
         line("out", x);
+        out_ << after_;
+    }
+
+    static std::string value_or_name(const at::Tensor& value, const char* name) {
+        return value.numel() == 1 ? number(value.item<double>()) : name;
+    }
+
+    std::string against_itself(const std::string& x) {
+        const Adaptation& a = *layer_.adaptation;
+        const std::string alpha = value_or_name(a.alpha, "alpha"), beta = value_or_name(a.beta, "beta");
+        line("x", x);
+        after_ = "    s <- " + alpha + " s + (1 - " + alpha + ") h    (adaptation, from s = 0)\n";
+        return a.divisive ? "(x / (1 + " + beta + " s))" : "(x - " + beta + " s)";
     }
 
     std::string input_path(std::string x) const {
@@ -196,15 +218,35 @@ private:
     const Layer& layer_;
     std::vector<Grid> along_;
     std::optional<std::string> response_;
+    std::string after_;  // what changes when the activity has been stored
     std::ostringstream out_;
 };
+
+/// What happens to a frame before the first layer.
+std::string input_text(const Circuit& circuit) {
+    std::string text, x = "frame";
+    if (const InputAdaptation& a = circuit.input_adaptation; a.weight != 0.0) {
+        text += "    y = " + std::string(a.first_only ? "" : "frame + ") + number(a.weight) + " y(t-1)" +
+                (a.first_only ? ", from y = the first frame" : "") + "\n";
+        x = "y";
+    }
+    if (circuit.front.empty()) return text;
+    for (const Map& map : circuit.front) x = formula(map, x);
+    return text + "    in = " + x + ": " + temporal::text(circuit.input_of(0)) + "\n";
+}
 
 }  // namespace
 
 std::string describe(const Circuit& circuit, std::int64_t n_timesteps) {
     std::string text = "input: " + temporal::text(circuit.input) + ", " + std::to_string(n_timesteps) + " steps of " +
                        number(circuit.dt) + " ms\n";
+    text += input_text(circuit);
     Cost total{circuit.readout.n_parameters, circuit.readout.multiply_adds};
+    Grid grid = circuit.input;
+    for (const Map& map : circuit.front) {
+        total.add(map, grid);
+        grid = grid_after(map, grid);
+    }
     for (std::size_t l = 0; l < circuit.layers.size(); ++l) {
         LayerText layer(circuit, l);
         text += layer.text();

@@ -26,4 +26,7 @@ inline bool reads_after_store(const Connection& c) { return c.source < c.target;
 /// Which of the source's stored entries is read: the k-th newest at that moment.
 inline std::int64_t entry_read(const Connection& c) { return reads_after_store(c) ? c.lag + 1 : c.lag; }
 
+/// [batch, channel, y, x] on another grid, by the nearest neighbour: position i takes floor(i · in / out).
+at::Tensor resized(const at::Tensor& x, const Grid& grid);
+
 }  // namespace dv::temporal

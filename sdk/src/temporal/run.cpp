@@ -2,8 +2,11 @@
 
 #include <dv/error.hpp>
 
+#include "fast/fast_executor.hpp"
 #include "paths.hpp"
 #include "reference_executor.hpp"
+#include "stage_executor.hpp"
+#include "stage_paths.hpp"
 
 #include <string>
 
@@ -52,7 +55,9 @@ void check_state(const Circuit& circuit, const Sequence& sequence, const State& 
 Trajectory run(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options) {
     check_sequence(circuit, sequence);
     check_state(circuit, sequence, state);
+    if (advances_by_stages(circuit)) return run_stages(circuit, sequence, std::move(state), options);
     switch (options.plan) {
+        case Plan::fast: return run_fast(circuit, sequence, std::move(state), options);
         case Plan::reference: return run_reference(circuit, sequence, std::move(state), options);
     }
     throw Error("there is no such plan");

@@ -3,6 +3,7 @@
 #include <dv/error.hpp>
 
 #include "paths.hpp"
+#include "stage_paths.hpp"
 
 #include <algorithm>
 
@@ -26,8 +27,10 @@ void check_operations(const Layer& layer) {
                                      {Kind::skip, "adding skips"},
                                      {Kind::feedback, "adding feedback"},
                                      {Kind::step, "the solver's step"},
+                                     {Kind::adapt, "adaptation"},
                                      {Kind::record, "record"},
-                                     {Kind::delay, "delay"}}) {
+                                     {Kind::delay, "delay"},
+                                     {Kind::rest, "rest"}}) {
         if (count(layer, kind) > 1) refuse(layer, std::string(what) + " is among its operations more than once");
     }
     for (const Operation& op : layer.operations) {
@@ -38,10 +41,15 @@ void check_operations(const Layer& layer) {
     }
     if (count(layer, Kind::step) > 0 && !layer.solver) refuse(layer, "has a step, but no solver to take it");
     if (count(layer, Kind::step) == 0 && layer.solver) refuse(layer, "has a solver, but no step where it acts");
-    const bool reads_itself = layer.recurrence || layer.solver || layer.feedforward_lag > 0;
+    if ((count(layer, Kind::adapt) > 0) != layer.adaptation.has_value()) {
+        refuse(layer, layer.adaptation ? "has an adaptation, but no operation where it acts"
+                                       : "has an operation that adapts, but no adaptation");
+    }
+    const bool reads_itself = layer.recurrence || layer.solver || layer.adaptation || layer.feedforward_lag > 0;
     if (reads_itself && count(layer, Kind::delay) == 0) {
         refuse(layer,
-               "reads its own past (recurrence, solver or feed-forward delay), but no delay operation stores it");
+               "reads its own past (recurrence, solver, adaptation or feed-forward delay), but no delay operation "
+               "stores it");
     }
 }
 
@@ -85,13 +93,56 @@ void check_grids(const Circuit& circuit, std::size_t l) {
     for (std::size_t i = 0; i < layer.operations.size(); ++i) {
         const Kind kind = layer.operations[i].kind;
         if (kind == Kind::layer && layer.recurrence) check_recurrence(layer, along[i]);
-        if ((kind == Kind::delay || kind == Kind::step) && along[i] != layer.stored) {
+        const bool meets_stored = kind == Kind::delay || kind == Kind::step || kind == Kind::adapt;
+        if (meets_stored && along[i] != layer.stored) {
             refuse(layer, "'" + layer.operations[i].name + "' gets " + text(along[i]) +
                               ", but the stored activity is " + text(layer.stored));
         }
     }
     if (along.back() != layer.output) {
         refuse(layer, "passes on " + text(along.back()) + ", but its output is said to be " + text(layer.output));
+    }
+}
+
+void check_adaptation(const Layer& layer) {
+    if (!layer.adaptation) return;
+    for (const auto& [value, name] : {std::pair{layer.adaptation->alpha, "alpha"}, {layer.adaptation->beta, "beta"}}) {
+        const bool fits =
+            value.defined() && (value.dim() == 0 || (value.dim() == 3 && value.size(0) == layer.stored.channels &&
+                                                     value.size(1) == 1 && value.size(2) == 1));
+        if (!fits) {
+            refuse(layer, std::string("its adaptation's ") + name + " is a scalar or one value per channel [" +
+                              std::to_string(layer.stored.channels) + ", 1, 1]");
+        }
+    }
+}
+
+/// Who rests makes the next layer's stored activity zeros on the grid of its middle.
+void check_rest(const Circuit& circuit, std::size_t l) {
+    const Layer& layer = circuit.layers[l];
+    if (count(layer, Kind::rest) == 0) return;
+    if (l + 1 == circuit.layers.size()) refuse(layer, "rests, but there is no next layer that would be put to zero");
+    const Layer& next = circuit.layers[l + 1];
+    if (count(next, Kind::layer) == 0 || count(next, Kind::delay) == 0) {
+        refuse(layer, "rests, but " + next.name + " stores nothing that could be put to zero");
+    }
+    const Grid middle = path_grids(next.feedforward, layer.output).middle;
+    if (middle != next.stored) {
+        refuse(layer, "rests, but the middle of " + next.name + " is " + text(middle) + " and what it stores " +
+                          text(next.stored));
+    }
+}
+
+void check_input(const Circuit& circuit) {
+    try {
+        circuit.input_of(0);
+    } catch (const Error& error) {
+        throw Error(std::string("what frames pass before the first layer does not fit: ") + error.what());
+    }
+    const double weight = circuit.input_adaptation.weight;
+    if (!(weight > -1.0 && weight < 1.0)) {
+        throw Error("an input adaptation of weight " + std::to_string(weight) +
+                    " grows without bound; -1 < weight < 1");
     }
 }
 
@@ -137,9 +188,9 @@ private:
     }
 
     void check_grid(const Grid& wanted) const {
-        if (c_.resized != Grid{source().stored.channels, wanted.height, wanted.width}) {
-            refuse("is resized to " + text(c_.resized) + ", but " + text(source().stored) + " has to fit " +
-                   text(wanted));
+        const Grid& from = source().stored;
+        if (c_.resized != from && c_.resized != Grid{from.channels, wanted.height, wanted.width}) {
+            refuse("is resized to " + text(c_.resized) + ", but " + text(from) + " has to fit " + text(wanted));
         }
         Grid arriving = c_.resized;
         try {
@@ -161,6 +212,7 @@ void validate(const Circuit& circuit) {
     if (!(circuit.dt > 0)) throw Error("dt must be above 0 ms");
     if (!circuit.readout.apply || circuit.readout.n_classes < 1)
         throw Error("a circuit needs a readout with at least one class");
+    check_input(circuit);
     for (std::size_t l = 0; l < circuit.layers.size(); ++l) {
         const Layer& layer = circuit.layers[l];
         if (layer.name.empty()) throw Error("layer " + std::to_string(l) + " has no name");
@@ -170,8 +222,11 @@ void validate(const Circuit& circuit) {
         check_operations(layer);
         check_times(layer);
         check_grids(circuit, l);
+        check_adaptation(layer);
+        check_rest(circuit, l);
     }
     for (const Connection& connection : circuit.connections) ConnectionCheck(circuit, connection).check();
+    if (advances_by_stages(circuit)) check_stages(circuit);
 }
 
 }  // namespace dv::temporal

@@ -41,17 +41,15 @@ void refuse_equal_names(std::span<const ParameterGroup> groups) {
 }
 
 /// Why `rule` got no parameter: its pattern fits none, or earlier rules took all that it fits.
-void refuse_empty_rule(std::span<const GroupRule> rules, std::size_t rule, std::span<const NamedTensor> trainable) {
-    const std::string pattern = "is '" + rules[rule].match + "'";
+std::string why_empty(std::span<const GroupRule> rules, std::size_t rule, std::span<const NamedTensor> trainable) {
+    const std::string pattern = "'" + key_of(rule, "match") + "' is '" + rules[rule].match + "'";
     for (const NamedTensor& parameter : trainable) {
         if (!matches(rules[rule].match, parameter.name)) continue;
         const std::size_t taker = first_fit(rules, parameter.name);
-        throw ParameterError(key_of(rule, "match"), pattern + ", and all that it fits is taken by earlier groups ('" +
-                                                        parameter.name + "' by " + key_of(taker, "match") + " = '" +
-                                                        rules[taker].match + "'); put the narrower pattern first");
+        return pattern + ", and all that it fits is taken by earlier groups ('" + parameter.name + "' by " +
+               key_of(taker, "match") + " = '" + rules[taker].match + "'); put the narrower pattern first";
     }
-    throw ParameterError(key_of(rule, "match"),
-                         pattern + ", which fits no trainable parameter; there are " + some_names(trainable));
+    return pattern + ", which fits no trainable parameter; there are " + some_names(trainable);
 }
 
 }  // namespace
@@ -77,9 +75,9 @@ void Optimizer::build(std::span<const NamedTensor> all) {
         groups_[rule == rules.size() ? 0 : rule + 1].parameters.push_back(parameter);
     }
     for (std::size_t i = 0; i < rules.size(); ++i) {
-        if (groups_[i + 1].parameters.empty()) refuse_empty_rule(rules, i, trainable);
+        if (groups_[i + 1].parameters.empty()) warn(why_empty(rules, i, trainable) + "; the group is left out");
     }
-    if (groups_[0].parameters.empty()) groups_.erase(groups_.begin());
+    std::erase_if(groups_, [](const ParameterGroup& group) { return group.parameters.empty(); });
 }
 
 void Optimizer::zero_grad() {

@@ -13,8 +13,12 @@ namespace dv::temporal::fixtures {
 
 /// r + a (x − r), with a trained tau when there is one.
 struct EulerStep final : Solver {
+    bool says_affine = true;
     at::Tensor step(const at::Tensor& rate, const at::Tensor& drive, const TimeStep& by) const override;
     int order() const override { return 1; }
+    std::optional<AffineStep> affine(const TimeStep& by) const override {
+        return says_affine ? std::optional(AffineStep{1.0 - by.ratio(), by.ratio(), {}}) : std::nullopt;
+    }
     std::string equation(const TimeStep& by) const override;
 };
 

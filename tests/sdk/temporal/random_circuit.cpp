@@ -18,6 +18,8 @@ public:
     RandomCircuit make() {
         out_.circuit.input = {between(1, 3), between(5, 9), between(5, 9)};
         out_.circuit.dt = 2.0;
+        if (chance(0.2)) out_.circuit.input_adaptation = {0.9 * (random_.uniform() - 0.5), chance(0.3)};
+        if (chance(0.2)) out_.circuit.front = {convolution(out_.circuit.input.channels, between(1, 3)), Relu{}};
         const std::int64_t n = between(1, 4);
         for (std::int64_t l = 0; l < n; ++l) add_layer(l);
         for (std::int64_t i = between(0, 2 * n); n > 1 && i > 0; --i) add_connection();
@@ -57,16 +59,27 @@ private:
         if (two) layer.feedforward.second = convolution(between_channels, channels);
         if (two && chance(0.3)) layer.feedforward.middle.emplace_back(SupraLinear{0.7, 1.3});
         layer.feedforward_lag = chance(0.3) ? between(1, 2) : 0;
-        layer.operations = operations();
+        layer.operations = operations(channels);
         const std::vector<Grid> along = grids(layer, in);
         layer.output = along.back();
         for (std::size_t i = 0; i < layer.operations.size(); ++i) {
             if (layer.operations[i].kind == Kind::delay) layer.stored = along[i];
         }
+        const auto adapts = [](const Operation& op) { return op.kind == Kind::adapt; };
+        if (std::any_of(layer.operations.begin(), layer.operations.end(), adapts)) {
+            layer.adaptation =
+                Adaptation{parameter({}, 0.9), parameter({layer.stored.channels, 1, 1}, 0.5), chance(0.5)};
+            if (layer.adaptation->divisive)
+                layer.adaptation->beta = at::Tensor(layer.adaptation->beta.abs().detach()).requires_grad_(true);
+            out_.parameters.back() = layer.adaptation->beta;
+        }
+        if (chance(0.25)) layer.leak = LeakState::membrane;
         if (chance(0.7)) add_recurrence(layer, two, in.channels, between_channels, channels);
         const auto steps = [](const Operation& op) { return op.kind == Kind::step; };
         if (std::any_of(layer.operations.begin(), layer.operations.end(), steps)) {
-            layer.solver = std::make_shared<EulerStep>();
+            auto solver = std::make_shared<EulerStep>();
+            solver->says_affine = chance(0.7);
+            layer.solver = std::move(solver);
             layer.time = {2.0, 3.0 + static_cast<double>(between(0, 9)), {}};
             if (chance(0.4))
                 layer.time.tau_tensor = parameter({}, 0.0).detach().add_(layer.time.tau).requires_grad_(true);
@@ -94,22 +107,30 @@ private:
         layer.recurrence = std::move(path);
     }
 
-    /// One of four orders, with or without solver and pool.
-    std::vector<Operation> operations() {
+    /// Behind the input path, of `channels`.
+    Operation bias(std::int64_t channels) {
+        const bool scalar = chance(0.5);
+        return {Kind::map, "bias", Bias{scalar ? parameter({}, 0.4) : parameter({channels, 1, 1}, 0.4)}};
+    }
+
+    /// One of four orders, with or without bias, adaptation, solver and pool.
+    std::vector<Operation> operations(std::int64_t channels) {
         const auto plain = [](Kind kind) { return Operation{kind, "plain", std::nullopt}; };
         const auto map = [](Map with) { return Operation{Kind::map, "map", std::move(with)}; };
         const Operation nonlinearity = map(chance(0.7) ? Map(Relu{}) : Map(SupraLinear{0.8, 1.5}));
         const Pool::Kind pool_kind = chance(0.5) ? Pool::Kind::max : Pool::Kind::average;
         const std::optional<Operation> pool = chance(0.4) ? std::optional(map(Pool{pool_kind, 3, 2, 1})) : std::nullopt;
         const std::optional<Operation> step = chance(0.8) ? std::optional(plain(Kind::step)) : std::nullopt;
+        const std::optional<Operation> add = chance(0.3) ? std::optional(bias(channels)) : std::nullopt;
+        const std::optional<Operation> adapt = chance(0.25) ? std::optional(plain(Kind::adapt)) : std::nullopt;
         const Operation layer = plain(Kind::layer), skip = plain(Kind::skip), feedback = plain(Kind::feedback),
                         record = plain(Kind::record), delay = plain(Kind::delay);
         using List = std::vector<std::optional<Operation>>;
         const std::array<List, 4> orders{
-            List{layer, skip, feedback, step, nonlinearity, record, delay, pool},
-            List{skip, layer, pool, nonlinearity, feedback, step, record, delay},
-            List{layer, nonlinearity, feedback, skip, step, delay, record, pool},
-            List{feedback, layer, step, skip, nonlinearity, record, delay, pool},
+            List{layer, add, skip, feedback, step, adapt, nonlinearity, record, delay, pool},
+            List{skip, layer, add, pool, nonlinearity, feedback, step, adapt, record, delay},
+            List{layer, add, nonlinearity, feedback, skip, adapt, step, delay, record, pool},
+            List{feedback, layer, add, step, skip, adapt, nonlinearity, record, delay, pool},
         };
         std::vector<Operation> chosen;
         for (const auto& op : orders.at(static_cast<std::size_t>(between(0, 3)))) {

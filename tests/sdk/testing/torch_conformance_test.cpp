@@ -14,6 +14,8 @@ TEST_P(WrongTorch, IsNoticed) { dv_tests::expect_noticed(GetParam(), torch_suite
 INSTANTIATE_TEST_SUITE_P(
     Solvers, WrongTorch,
     ::testing::Values(Wrong{DV_WRONG_DYNAMICS, "test.solver.wrong_affine", "solver.affine_agrees_with_step"},
+                      Wrong{DV_WRONG_DYNAMICS, "test.solver.lying_tableau", "solver.tableau_has_its_order"},
+                      Wrong{DV_WRONG_DYNAMICS, "test.solver.loose_tableau", "solver.tableau_is_consistent"},
                       Wrong{DV_WRONG_DYNAMICS, "test.solver.wrong_order", "solver.order_is_as_stated"},
                       Wrong{DV_WRONG_DYNAMICS, "test.solver.low_limit", "solver.stability_limit_is_where_it_says"},
                       Wrong{DV_WRONG_DYNAMICS, "test.solver.high_limit", "solver.stability_limit_is_where_it_says"},

@@ -8,20 +8,35 @@
 
 namespace dv::temporal {
 
+/// A signal over time, as part of the autograd graph.
+struct Signal {
+    at::Tensor values;       ///< [batch, time, channel, y, x] from step `first` on; undefined if it never arrived
+    std::int64_t first = 0;  ///< before it the signal is absent
+};
+
 /// The outputs and the state after the last step.
 struct Trajectory {
     at::Tensor outputs;  ///< [batch, time, class]; zeros where the readout had no signal
     State state;
+    std::vector<Signal> probed;  ///< one per probe, in their order
 };
 
 /// How time is walked. Every plan gives the same values and gradients (up to rounding).
 enum class Plan {
-    reference  ///< all layers of one step, then the next step
+    reference,  ///< all layers of one step, then the next step
+    fast        ///< a layer's whole sequence at once, as far as delays allow (docs/temporal_engine.md)
+};
+
+/// A signal that the caller wants with its gradient: what an operation of a layer gives.
+struct Probe {
+    std::size_t layer = 0;
+    std::size_t operation = 0;  ///< index in Layer::operations
 };
 
 struct RunOptions {
-    Plan plan = Plan::reference;
+    Plan plan = Plan::fast;
     Recorder* recorder = nullptr;
+    std::vector<Probe> probes = {};
     std::int64_t truncated_bptt_timesteps = 0;  ///< > 0: stored activity is cut from the graph after every so many steps
 };
 
@@ -40,6 +55,13 @@ struct RunOptions {
 /// "stored[t − k]" is what the layer stored k steps ago. A layer is read before it stores by itself and by later layers'
 /// feedback targets, after it stores by later layers' skips. Source: DynVision 0.1.0 (dd24be4), which raises
 /// an error where a state is there and the drive is absent.
+///
+/// A circuit whose solvers have a tableau (or that asks for an interpolation of its past) advances by stages instead, whatever the
+/// plan: in synchronous order, as the ODE  tau dr/dt = −r + drive  with delays in milliseconds. A path without delay reads the
+/// current stage, one with a delay d reads t + c[i]·dt − d, interpolated between steps. What leaks is the stage's response, or
+/// with LeakState::membrane its value before later operations; adaptation is held over a step. Frames are shown from the start of
+/// a step to its end; responses and outputs are those at the end. Throws Error when the solvers have different methods, the order
+/// is sequential, a cycle without delay has no solver in it, or dt exceeds the shortest non-zero delay of a cycle.
 Trajectory run(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options = {});
 
 }  // namespace dv::temporal

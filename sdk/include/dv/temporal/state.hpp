@@ -18,14 +18,36 @@ public:
     /// Oldest first.
     const std::vector<at::Tensor>& entries() const { return entries_; }
     void detach();
+    /// The first signal that is stored counts as stored for ever before. Only plan `reference` heeds it.
+    void hold_first() { holds_first_ = true; }
 
 private:
     std::int64_t capacity_;
     std::vector<at::Tensor> entries_;  // at most capacity_, oldest first
+    bool holds_first_ = false;
+};
+
+/// Where two steps of a layer that advances by stages meet. Between knots it is read by interpolation; before its first
+/// one it is
+/// absent. Two knots at one time are the values before and after a jump.
+struct Knot {
+    double time = 0.0;     ///< [ms]
+    at::Tensor value;      ///< what is integrated; undefined while absent
+    at::Tensor response;   ///< what the layer stores: what others read
+    at::Tensor slope_before, slope_after;  ///< d value/dt just before and after [1/ms]; undefined: not known
+    std::vector<at::Tensor> slopes;        ///< of the stages of the step that ends here, for methods with a polynomial of their own
 };
 
 struct State {
     std::vector<History> layers;
+    std::vector<at::Tensor> membranes;    ///< per layer: the solver's last result; undefined before it, or where nothing needs it
+    std::vector<at::Tensor> adaptations;  ///< per layer: s of its Adaptation; undefined counts as 0
+    at::Tensor input;                     ///< the adapted input of the last step; undefined counts as 0
+
+    // Of circuits that advance by stages, which also store the ends of their steps in `layers`.
+    std::vector<std::vector<Knot>> knots;  ///< per layer, oldest first; where there are none, those of `layers`, the newest at `time`
+    double time = 0.0;                     ///< [ms] of the newest knot
+    double step = 0.0;                     ///< [ms] that an adaptive solver tries next; 0: it has not been asked
 
     /// The same values, cut from the autograd graph.
     State detached() const;

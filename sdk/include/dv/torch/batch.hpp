@@ -16,6 +16,7 @@ struct DataFacts {
     std::int64_t height = 1;
     std::int64_t width = 1;
     std::int64_t n_classes = 0;  ///< 0: no labels
+    std::int64_t n_labels = 1;   ///< labels per sample: 1, or one per frame
 };
 
 /// One batch on the strategy's device. The tensors may be reused for a later batch: keep a clone, not a reference.

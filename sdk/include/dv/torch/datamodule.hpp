@@ -15,7 +15,7 @@ namespace dv {
 /// Where one sample is written.
 struct SampleSlot {
     std::span<float> frames;        ///< n_frames × channels × height × width values, all of which must be written
-    std::int64_t* label = nullptr;  ///< write −1 when there is none
+    std::int64_t* label = nullptr;  ///< n_labels values; write −1 where there is none
 };
 
 /// One split of the data, open for reading.

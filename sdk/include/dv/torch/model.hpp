@@ -17,6 +17,7 @@
 /// Models with layers and delays build a Circuit instead and override forward_sequence() (dv/temporal/circuit.hpp).
 /// Models made of torch::nn modules derive from dv::NnModel (dv/torch/nn_model.hpp).
 
+#include <dv/temporal/recorder.hpp>
 #include <dv/torch/batch.hpp>
 #include <dv/torch/kind.hpp>
 #include <dv/torch/loss.hpp>
@@ -38,7 +39,28 @@ struct StepOutput {
     std::vector<NamedTensor> metrics;  ///< further 0-dim values to log, by name
 };
 
+/// Outputs, and the signals inside the model that a loss asked for.
+struct Outcome {
+    at::Tensor outputs;  ///< [batch, time, class]
+    std::vector<Activity> activity;
+};
+
+/// A layer whose activity can be recorded and monitored; layers are counted as a Recorder counts them.
+struct LayerFacts {
+    std::string name;
+    std::int64_t channels = 0, height = 0, width = 0;  ///< of its response
+    double dt = 0.0;                                   ///< [ms] from one time step to the next
+};
+
+/// How a model walks through time (dv::temporal::Plan).
+enum class EnginePlan : std::int32_t { fast, reference };
+
 namespace abi::v1 {
+struct LayerFacts {
+    dv_str name;
+    std::int64_t channels, height, width;
+    double dt;
+};
 struct StepOutput {
     at::Tensor loss, outputs, labels;
     const NamedTensor* metrics; /* live until the next call on the model */
@@ -53,6 +75,9 @@ struct IModel {
     virtual dv_status predict_step(const Batch& batch, at::Tensor& out) noexcept = 0;
     virtual dv_status forward_sequence(const Sequence& frames, at::Tensor& out) noexcept = 0;
     virtual dv_status describe(dv_str* out) noexcept = 0;
+    virtual dv_status layers(const LayerFacts** out, std::uint64_t* n) noexcept = 0;
+    virtual dv_status record(IRecorder* recorder) noexcept = 0;
+    virtual dv_status set_plan(std::int32_t plan) noexcept = 0;
 
 protected:
     ~IModel() = default;
@@ -82,6 +107,21 @@ struct Model : TorchKind<Model, abi::v1::IModel, ModelDoor, ModelProxy> {
     /// The same from a sequence; the default expands it (a view for still images). [step]
     virtual at::Tensor forward_sequence(const Sequence& frames) { return forward(frames.expanded()); }
 
+    /// As forward_sequence(), and what the monitors ask for. The default can show nothing. [step]
+    virtual Outcome forward_monitored(const Sequence& frames, const std::vector<Monitor>& monitors) {
+        if (monitors.empty()) return {forward_sequence(frames), {}};
+        throw Error("a loss monitors activity inside the model ('" + monitors.front().operation + "' of layers '" +
+                    monitors.front().layers + "'), and this model shows none");
+    }
+    /// After build(): the layers that can be recorded. [main]
+    virtual std::vector<LayerFacts> layers() const { return {}; }
+    /// From now on every run hands its responses to `recorder`, which outlives them; null: none does. [step]
+    virtual void record(temporal::Recorder* recorder) {
+        if (recorder) throw Error("this model has no layers that could be recorded");
+    }
+    /// Before the first run. The default has one way only. [main]
+    virtual void set_plan(EnginePlan plan) { (void)plan; }
+
     /// How a batch is shown: for how many steps, what is blank, which steps are scored. The default shows the data's own frames
     /// and scores every step against the sample's label. [step]
     virtual Presentation present(const Batch& batch) const {
@@ -108,10 +148,11 @@ protected:
     StepOutput scored_step(const Batch& batch, const Loss& loss) {
         const Presentation shown = present(batch);
         if (!shown.labels.defined()) throw Error("this step scores outputs against labels, and the data has none");
+        Outcome run = forward_monitored(shown.frames, loss.monitors());
         StepOutput out;
-        out.outputs = forward_sequence(shown.frames);
+        out.outputs = run.outputs;
         out.labels = shown.labels;
-        out.loss = loss.value(out.outputs, out.labels);
+        out.loss = loss.value_with_activity(out.outputs, out.labels, run.activity);
         return out;
     }
 
@@ -165,6 +206,27 @@ public:
         });
     }
 
+    dv_status layers(const abi::v1::LayerFacts** out, std::uint64_t* n) noexcept override {
+        return detail::torch_guard(model_.host, "layers", [&] {
+            layers_ = model_.layers();
+            lent_layers_.clear();
+            for (const LayerFacts& l : layers_)
+                lent_layers_.push_back({detail::borrow(l.name), l.channels, l.height, l.width, l.dt});
+            *out = lent_layers_.data();
+            *n = lent_layers_.size();
+        });
+    }
+    dv_status record(abi::v1::IRecorder* recorder) noexcept override {
+        return detail::torch_guard(model_.host, "record", [&] {
+            recorder_.reset();
+            if (recorder) recorder_.emplace(*recorder, model_.host);
+            model_.record(recorder_ ? &*recorder_ : nullptr);
+        });
+    }
+    dv_status set_plan(std::int32_t plan) noexcept override {
+        return detail::torch_guard(model_.host, "set_plan", [&] { model_.set_plan(static_cast<EnginePlan>(plan)); });
+    }
+
 private:
     void lend(StepOutput step, abi::v1::StepOutput& out) {
         metrics_ = std::move(step.metrics);
@@ -175,6 +237,9 @@ private:
     Model& model_;
     std::vector<NamedTensor> tensors_, metrics_;
     std::vector<abi::v1::NamedTensor> lent_, lent_metrics_;
+    std::vector<LayerFacts> layers_;
+    std::vector<abi::v1::LayerFacts> lent_layers_;
+    std::optional<RecorderProxy> recorder_;
     std::string text_;
 };
 
@@ -214,6 +279,25 @@ public:
         detail::check(host, door_.describe(&text));
         return std::string(detail::view(text));
     }
+    std::vector<LayerFacts> layers() const override {
+        const abi::v1::LayerFacts* layers = nullptr;
+        std::uint64_t n = 0;
+        detail::check(host, door_.layers(&layers, &n));
+        std::vector<LayerFacts> owned;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            const abi::v1::LayerFacts& l = layers[i];
+            owned.push_back({std::string(detail::view(l.name)), l.channels, l.height, l.width, l.dt});
+        }
+        return owned;
+    }
+    void record(temporal::Recorder* recorder) override {
+        detail::check(host, door_.record(nullptr));
+        recorder_.reset();
+        if (!recorder) return;
+        recorder_.emplace(*recorder, host);
+        detail::check(host, door_.record(&*recorder_));
+    }
+    void set_plan(EnginePlan plan) override { detail::check(host, door_.set_plan(static_cast<std::int32_t>(plan))); }
 
 private:
     using Step = dv_status (abi::v1::IModel::*)(const abi::v1::Batch&, abi::v1::ILoss&, abi::v1::StepOutput&);
@@ -225,6 +309,7 @@ private:
     }
     detail::Imported imported_;
     abi::v1::IModel& door_;
+    std::optional<RecorderDoor> recorder_;
 };
 
 }  // namespace dv

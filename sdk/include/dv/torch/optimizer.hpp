@@ -93,8 +93,9 @@ struct Optimizer : TorchKind<Optimizer, abi::v1::IOptimizer, OptimizerDoor, Opti
     double weight_decay = 0.0;
     std::vector<GroupRule> rules;
 
-    /// Sorts the trainable tensors into groups: each joins the first rule whose pattern fits its name, else "regular". Throws
-    /// ParameterError when a rule's pattern fits nothing. Once, on the tensors' final device. [main]
+    /// Sorts the trainable tensors into groups: each joins the first rule whose pattern fits its name, else "regular". A rule that
+    /// gets nothing is warned of and makes no group. Throws ParameterError when two groups have one name, Error when nothing is
+    /// trainable. Once, on the tensors' final device. [main]
     virtual void build(std::span<const NamedTensor> trainable);
     /// One update from the .grad of each parameter; parameters without one are left alone. [step]
     virtual void step() {

@@ -8,18 +8,22 @@
 
 namespace dv {
 
+/// Where a layer's recurrent drive joins its input path: after its convolutions, between them, or before the first.
+enum class RecurrenceTarget : std::int32_t { output, middle, input };
+
 /// Where a recurrence sits.
 struct RecurrenceSite {
     std::int64_t source_channels = 1;  ///< channels of the activity that comes in
     std::int64_t target_channels = 1;  ///< channels of the drive that goes out
     std::int64_t kernel = 3;           ///< the layer's kernel, for recurrences that have none of their own
-    std::int64_t height = 1, width = 1;
+    std::int64_t height = 1, width = 1;  ///< of the activity
     std::int32_t bias = 1;             ///< 0: none
-    std::int32_t reserved = 0;
+    RecurrenceTarget target = RecurrenceTarget::output;
     double max_weight_init = 0.001;    ///< weights start uniform in ± this
 };
 
-/// A recurrence that is one convolution with padding kernel/2 says so; an engine may then fuse it.
+/// A recurrence that is one convolution with padding kernel/2 says so; an engine may then fuse it. Asked for once per run: a
+/// weight that is computed from parameters is computed by the call, as part of the autograd graph.
 struct LinearMap {
     at::Tensor weight;  ///< [out, in / groups, ky, kx]
     at::Tensor bias;    ///< [out] or undefined

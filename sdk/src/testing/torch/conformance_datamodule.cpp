@@ -14,9 +14,15 @@ constexpr std::int64_t kUnwritten = std::numeric_limits<std::int64_t>::min();
 constexpr float kGuard = -12345.0f;
 constexpr std::size_t kGuards = 8;
 
+std::size_t values_of(const DataFacts& f) {
+    return static_cast<std::size_t>(f.n_frames * f.channels * f.height * f.width);
+}
+
 /// Memory for one sample, with guards around it and nothing written yet.
 struct Slot {
-    explicit Slot(std::size_t n_values) : memory(n_values + 2 * kGuards, std::numeric_limits<float>::quiet_NaN()) {
+    explicit Slot(const DataFacts& facts)
+        : memory(values_of(facts) + 2 * kGuards, std::numeric_limits<float>::quiet_NaN()),
+          labels(static_cast<std::size_t>(facts.n_labels), kUnwritten) {
         std::fill_n(memory.begin(), kGuards, kGuard);
         std::fill_n(memory.end() - kGuards, kGuards, kGuard);
     }
@@ -26,7 +32,7 @@ struct Slot {
                std::all_of(memory.end() - kGuards, memory.end(), [](float v) { return v == kGuard; });
     }
     std::vector<float> memory;
-    std::int64_t label = kUnwritten;
+    std::vector<std::int64_t> labels;
 };
 
 /// A prepared datamodule, and all of its splits.
@@ -35,9 +41,7 @@ struct Opened {
     DataFacts facts;
     std::vector<std::pair<Split, std::unique_ptr<Source>>> sources;
 
-    std::size_t n_values() const {
-        return static_cast<std::size_t>(facts.n_frames * facts.channels * facts.height * facts.width);
-    }
+    std::size_t n_values() const { return values_of(facts); }
     const Source& any() const { return *sources.front().second; }
 };
 
@@ -76,22 +80,23 @@ std::vector<std::int64_t> positions(const Source& source, std::int64_t n) {
 }
 
 Slot read(const Opened& opened, const Source& source, std::int64_t index) {
-    Slot slot(opened.n_values());
-    source.read(index, random_for(index), {slot.frames(), &slot.label});
+    Slot slot(opened.facts);
+    source.read(index, random_for(index), {slot.frames(), slot.labels.data()});
     return slot;
 }
 
-bool equal(const Slot& a, const Slot& b) { return a.memory == b.memory && a.label == b.label; }
+bool equal(const Slot& a, const Slot& b) { return a.memory == b.memory && a.labels == b.labels; }
 
 void facts_are_consistent(const Subject& subject) {
     const Opened o = opened(subject);
     const DataFacts& f = o.facts;
-    expect(f.n_frames > 0 && f.channels > 0 && f.height > 0 && f.width > 0 && f.n_classes >= 0,
+    expect(f.n_frames > 0 && f.channels > 0 && f.height > 0 && f.width > 0 && f.n_classes >= 0 &&
+               (f.n_labels == 1 || f.n_labels == f.n_frames),
            "a sample is said to be ", f.n_frames, " x ", f.channels, " x ", f.height, " x ", f.width, " with ",
-           f.n_classes, " classes");
+           f.n_classes, " classes and ", f.n_labels, " labels");
     const DataFacts again = o.data->facts();
     expect(again.n_frames == f.n_frames && again.channels == f.channels && again.height == f.height &&
-               again.width == f.width && again.n_classes == f.n_classes,
+               again.width == f.width && again.n_classes == f.n_classes && again.n_labels == f.n_labels,
            "facts() twice gives different facts");
     for (const auto& [split, source] : o.sources) {
         expect(source->size() > 0, "its ", name_of(split), " split is open and has ", source->size(), " samples");
@@ -109,7 +114,8 @@ void samples_are_written_in_full(const Subject& subject) {
             expect(missing == 0, name_of(split), " sample ", index, ": ", missing, " of ", o.n_values(),
                    " values are not written (or are NaN)");
             expect(slot.guards_hold(), name_of(split), " sample ", index, " is written beyond its slot");
-            expect(slot.label != kUnwritten, name_of(split), " sample ", index, ": its label is not written");
+            expect(std::ranges::find(slot.labels, kUnwritten) == slot.labels.end(), name_of(split), " sample ", index,
+                   ": a label is not written");
         }
     }
 }
@@ -118,9 +124,10 @@ void labels_are_in_range(const Subject& subject) {
     const Opened o = opened(subject);
     for (const auto& [split, source] : o.sources) {
         for (const std::int64_t index : positions(*source, 200)) {
-            const std::int64_t label = read(o, *source, index).label;
-            expect(label >= -1 && label < std::max<std::int64_t>(o.facts.n_classes, 0), name_of(split), " sample ",
-                   index, " has label ", label, " of ", o.facts.n_classes, " classes; -1 stands for none");
+            for (const std::int64_t label : read(o, *source, index).labels) {
+                expect(label >= -1 && label < std::max<std::int64_t>(o.facts.n_classes, 0), name_of(split), " sample ",
+                       index, " has label ", label, " of ", o.facts.n_classes, " classes; -1 stands for none");
+            }
         }
     }
 }
@@ -142,11 +149,11 @@ void a_key_gives_one_sample(const Subject& subject) {
 void other_epochs_are_read(const Subject& subject) {
     const Opened o = opened(subject);
     for (std::uint32_t epoch = 1; epoch < 4; ++epoch) {
-        Slot slot(o.n_values());
-        o.any().read(0, random_for(0, epoch), {slot.frames(), &slot.label});
+        Slot slot(o.facts);
+        o.any().read(0, random_for(0, epoch), {slot.frames(), slot.labels.data()});
         expect(std::ranges::none_of(slot.frames(), [](float v) { return std::isnan(v); }), "in epoch ", epoch,
                " sample 0 is not written in full");
-        expect(slot.label == read(o, o.any(), 0).label, "in epoch ", epoch, " sample 0 has another label");
+        expect(slot.labels == read(o, o.any(), 0).labels, "in epoch ", epoch, " sample 0 has another label");
     }
 }
 

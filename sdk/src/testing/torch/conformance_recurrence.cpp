@@ -15,7 +15,7 @@ RecurrenceSite site(std::int64_t source, std::int64_t target) {
             .height = 5,
             .width = 6,
             .bias = 1,
-            .reserved = 0,
+            .target = RecurrenceTarget::output,
             .max_weight_init = 0.5};
 }
 

@@ -35,6 +35,32 @@ struct WrongAffine final : Euler {
 };
 DV_COMPONENT(WrongAffine, "test.solver.wrong_affine", "Describes another step than it takes");
 
+struct LyingTableau final : dv::StageSolver {
+    std::optional<dv::Tableau> tableau() const override {  // Heun's, with the order of another
+        dv::Tableau t;
+        t.stages = 2;
+        t.order = 3;
+        t.c = {0.0, 1.0};
+        t.a[1] = {1.0};
+        t.b = {0.5, 0.5};
+        return t;
+    }
+};
+DV_COMPONENT(LyingTableau, "test.solver.lying_tableau", "Claims a better order than its tableau has");
+
+struct LooseTableau final : dv::StageSolver {
+    std::optional<dv::Tableau> tableau() const override {
+        dv::Tableau t;
+        t.stages = 2;
+        t.order = 2;
+        t.c = {0.0, 0.5};
+        t.a[1] = {1.0};  // not c[1]
+        t.b = {0.5, 0.5};
+        return t;
+    }
+};
+DV_COMPONENT(LooseTableau, "test.solver.loose_tableau", "Has stages at other times than it says");
+
 struct WrongOrder final : Euler {
     int order() const override { return 2; }
 };

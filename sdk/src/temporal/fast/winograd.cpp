@@ -1,0 +1,262 @@
+#include "winograd.hpp"
+
+#include "panels.hpp"
+#include "winograd_tiles.hpp"
+
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+
+namespace dv::temporal::fast {
+
+namespace {
+
+/// Kernels of `side` taps on a line into the basis: [6][side].
+std::vector<double> kernel_basis(std::int64_t side) {
+    constexpr double kAt[] = {0, 1, -1, 2, -2}, kScale[] = {1.0 / 4, -1.0 / 6, -1.0 / 6, 1.0 / 24, 1.0 / 24};
+    std::vector<double> g;
+    for (int i = 0; i < kTileSide; ++i) {
+        for (std::int64_t k = 0; k < side; ++k) {
+            const bool infinity = i == kTileSide - 1;
+            g.push_back(infinity ? (k == side - 1 ? 1.0 : 0.0) : kScale[i] * std::pow(kAt[i], static_cast<double>(k)));
+        }
+    }
+    return g;
+}
+
+/// Both directions at once: [36][side·side].
+at::Tensor square_basis(std::int64_t side, at::TensorOptions options) {
+    const std::vector<double> g = kernel_basis(side);
+    at::Tensor out = at::empty({kPoints, side * side}, options.dtype(at::kFloat));
+    float* to = out.mutable_data_ptr<float>();
+    for (int py = 0; py < kTileSide; ++py) {
+        for (int px = 0; px < kTileSide; ++px) {
+            for (std::int64_t ky = 0; ky < side; ++ky) {
+                for (std::int64_t kx = 0; kx < side; ++kx) {
+                    *to++ = static_cast<float>(g[static_cast<std::size_t>(py * side + ky)] *
+                                               g[static_cast<std::size_t>(px * side + kx)]);
+                }
+            }
+        }
+    }
+    return out;
+}
+
+/// [out, in, k, k] packed for products [tile][in] × [in][out], point by point.
+at::Tensor packed_kernel(const at::Tensor& weight) {
+    const std::int64_t n_out = weight.size(0), n_in = weight.size(1), taps = weight.size(2) * weight.size(3);
+    const at::Tensor points =
+        weight.contiguous().view({n_out * n_in, taps}).matmul(square_basis(weight.size(2), weight.options()).t());
+    const float* w = points.const_data_ptr<float>();
+    return pack<float>(kPoints, n_in, n_out, weight.options(), [=](std::int64_t to, std::int64_t from, std::int64_t p) {
+        return w[(to * n_in + from) * kPoints + p];
+    });
+}
+
+/// Tiles that are worked on together: what they need stays near the processor.
+std::int64_t tiles_at_once(std::int64_t channels) {
+    constexpr std::int64_t kBytes = 600'000;
+    return std::clamp<std::int64_t>(kBytes / (kPoints * 4 * channels) / kRows * kRows, 3 * kRows, 8 * kRows);
+}
+
+/// Where the tiles of n images lie.
+struct Tiling {
+    std::int64_t height, width, tiles_y, tiles_x, kernel, result;
+
+    /// The rows under tile t of `image` [image][height·width][channels], from `from` before the tile's corner on, `side` each
+    /// way; null outside.
+    template <class T>
+    void rows(T* image, std::int64_t channels, std::int64_t t, std::int64_t from, std::int64_t side, T** out) const {
+        const std::int64_t of = t / (tiles_y * tiles_x), y0 = t / tiles_x % tiles_y * result - from,
+                           x0 = t % tiles_x * result - from;
+        for (std::int64_t y = y0; y < y0 + side; ++y) {
+            for (std::int64_t x = x0; x < x0 + side; ++x) {
+                const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+                *out++ = inside ? image + ((of * height + y) * width + x) * channels : nullptr;
+            }
+        }
+    }
+};
+
+/// Σ over tiles of (inputs in the basis) ⊗ (gradients in the basis), point by point.
+class Products {
+public:
+    Products(const Tiling& tiling, const at::Tensor& x, const at::Tensor& of_result)
+        : tiling_(tiling),
+          x_(x),
+          d_(of_result),
+          k_(x.size(1)),
+          columns_(of_result.size(1)),
+          k_step_(padded<float>(k_)),
+          column_step_(padded<float>(columns_)),
+          n_tiles_(x.size(0) * tiling.tiles_y * tiling.tiles_x),
+          at_once_(2 * tiles_at_once(k_step_ + column_step_)),
+          cut_(panels(columns_, kLanes<float>)) {}
+
+    /// [point][k][padded columns]. How the work is cut depends on sizes alone, so that no thread count changes a digit.
+    at::Tensor sums() const {
+        constexpr std::int64_t kSlices = 4, kSmall = 250'000;
+        const std::int64_t size = kPoints * k_ * column_step_;
+        if (size > kSmall) return by_points();
+        at::Tensor sums = at::zeros({kSlices, kPoints, k_, column_step_}, x_.options());
+        float* to = sums.mutable_data_ptr<float>();
+        parallel_for(kSlices, 1, [&](std::int64_t begin, std::int64_t end) {
+            Buffers buffers(*this);
+            for (std::int64_t slice = begin; slice < end; ++slice) {
+                const std::int64_t last = n_tiles_ * (slice + 1) / kSlices;
+                for (std::int64_t first = n_tiles_ * slice / kSlices; first < last; first += at_once_) {
+                    const std::int64_t tiles = std::min(at_once_, last - first);
+                    for (std::int64_t t = 0; t < tiles; ++t) transform(first, t, buffers);
+                    for (std::int64_t p = 0; p < kPoints; ++p) add(p, tiles, buffers, to + slice * size);
+                }
+            }
+        });
+        return sums.sum(0);
+    }
+
+private:
+    struct Buffers {
+        explicit Buffers(const Products& p)
+            : in(static_cast<std::size_t>(kPoints * p.at_once_ * p.k_step_)),
+              out(static_cast<std::size_t>(kPoints * p.at_once_ * p.column_step_)) {}
+        std::vector<float> in, out;  // [point][tile][channel]
+    };
+
+    /// Large sums exist once: threads share the tiles, then the points.
+    at::Tensor by_points() const {
+        at::Tensor sums = at::zeros({kPoints, k_, column_step_}, x_.options());
+        float* to = sums.mutable_data_ptr<float>();
+        Buffers buffers(*this);
+        for (std::int64_t first = 0; first < n_tiles_; first += at_once_) {
+            const std::int64_t tiles = std::min(at_once_, n_tiles_ - first);
+            parallel_for(tiles, kRows, [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t t = begin; t < end; ++t) transform(first, t, buffers);
+            });
+            parallel_for(kPoints, 1, [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t p = begin; p < end; ++p) add(p, tiles, buffers, to);
+            });
+        }
+        return sums;
+    }
+
+    void transform(std::int64_t first, std::int64_t t, Buffers& buffers) const {
+        const float* rows[kPoints];
+        tiling_.rows(x_.const_data_ptr<float>(), k_, first + t, tiling_.kernel / 2, kTileSide, rows);
+        tile_of_inputs(rows, k_, buffers.in.data() + t * k_step_, at_once_ * k_step_);
+        tiling_.rows(d_.const_data_ptr<float>(), columns_, first + t, 0, tiling_.result, rows);
+        tile_of_gradients(rows, static_cast<int>(tiling_.result), columns_, buffers.out.data() + t * column_step_,
+                          at_once_ * column_step_);
+    }
+
+    void add(std::int64_t p, std::int64_t tiles, const Buffers& buffers, float* to) const {
+        std::vector<const float*> a(static_cast<std::size_t>(tiles)), b(static_cast<std::size_t>(tiles));
+        for (std::int64_t t = 0; t < tiles; ++t) {
+            a[static_cast<std::size_t>(t)] = buffers.in.data() + (p * at_once_ + t) * k_step_;
+            b[static_cast<std::size_t>(t)] = buffers.out.data() + (p * at_once_ + t) * column_step_;
+        }
+        const Kernels<float>& kernel = *kernels<float>();
+        for (const Panel& panel : cut_) {
+            for (std::int64_t block = 0; block < k_; block += kRows) {
+                const int r = static_cast<int>(std::min<std::int64_t>(kRows, k_ - block));
+                kernel.sum({a.data(), b.data(), tiles, block, panel.begin, r, panel.n_vectors, kLanes<float>,
+                            to + (p * k_ + block) * column_step_ + panel.begin, column_step_});
+            }
+        }
+    }
+
+    const Tiling& tiling_;
+    const at::Tensor &x_, &d_;
+    std::int64_t k_, columns_, k_step_, column_step_, n_tiles_, at_once_;
+    std::vector<Panel> cut_;
+};
+
+}  // namespace
+
+bool Winograd::suits(const Convolution& c, const Grid& in) {
+    const at::Tensor& w = c.weight;
+    const std::int64_t k = w.size(2);
+    if (w.scalar_type() != at::kFloat || (k != 3 && k != 5) || w.size(3) != k || c.stride != 1 || c.padding != k / 2)
+        return false;
+    if (w.size(0) < kLanes<float> || w.size(1) < kLanes<float>) return false;
+    const std::int64_t result = kTileSide + 1 - k;
+    const auto covered = [&](std::int64_t size) { return (size + result - 1) / result * result; };
+    return covered(in.height) * covered(in.width) <= 2 * in.height * in.width;
+}
+
+Winograd::Winograd(const at::Tensor& weight, const Grid& in)
+    : weight_(weight),
+      kernel_(weight.size(2)),
+      result_(kTileSide + 1 - kernel_),
+      height_(in.height),
+      width_(in.width),
+      tiles_y_((in.height + result_ - 1) / result_),
+      tiles_x_((in.width + result_ - 1) / result_) {}
+
+at::Tensor Winograd::forward(const at::Tensor& x, const float* start) const {
+    if (!packed_.defined()) packed_ = packed_kernel(weight_);
+    return convolved(x, packed_, weight_.size(0), start);
+}
+
+at::Tensor Winograd::input_gradient(const at::Tensor& of_result) const {
+    packed_.reset();  // forward is over; a later one packs again
+    if (!packed_backward_.defined()) packed_backward_ = packed_kernel(weight_.transpose(0, 1).flip({2, 3}));
+    return convolved(of_result, packed_backward_, weight_.size(1), nullptr);
+}
+
+at::Tensor Winograd::convolved(const at::Tensor& x, const at::Tensor& packed, std::int64_t columns,
+                               const float* start) const {
+    const std::int64_t n = x.size(0), k = x.size(1), k_step = padded<float>(k), column_step = padded<float>(columns);
+    at::Tensor y = at::empty({n, columns, height_, width_}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+    const float *from = x.const_data_ptr<float>(), *weights = packed.const_data_ptr<float>();
+    float* to = y.mutable_data_ptr<float>();
+    const Tiling tiling{height_, width_, tiles_y_, tiles_x_, kernel_, result_};
+    const std::int64_t n_tiles = n * tiles_y_ * tiles_x_, at_once = tiles_at_once(k_step + column_step);
+    const auto cut = panels(columns, kLanes<float>);
+    const Kernels<float>& kernel = *kernels<float>();
+    parallel_for((n_tiles + at_once - 1) / at_once, 1, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> in(static_cast<std::size_t>(kPoints * at_once * k_step)),
+            out(static_cast<std::size_t>(kPoints * at_once * column_step));
+        const float* input_rows[kPoints];
+        float* result_rows[kPoints];
+        for (std::int64_t unit = begin; unit < end; ++unit) {
+            const std::int64_t first = unit * at_once, tiles = std::min(at_once, n_tiles - first);
+            for (std::int64_t t = 0; t < tiles; ++t) {
+                tiling.rows(from, k, first + t, kernel_ / 2, kTileSide, input_rows);
+                tile_of_inputs(input_rows, k, in.data() + t * k_step, at_once * k_step);
+            }
+            for (std::int64_t p = 0; p < kPoints; ++p) {
+                for (const Panel& panel : cut) {
+                    const float* b =
+                        weights + panel.offset * kLanes<float> * kPoints * k + p * k * panel.n_vectors * kLanes<float>;
+                    for (std::int64_t t = 0; t < tiles; t += kRows) {
+                        const int r = static_cast<int>(std::min<std::int64_t>(kRows, tiles - t));
+                        const float* a[kRows];
+                        float* c[kRows];
+                        for (int i = 0; i < r; ++i) {
+                            a[i] = in.data() + (p * at_once + t + i) * k_step;
+                            c[i] = out.data() + (p * at_once + t + i) * column_step + panel.begin;
+                        }
+                        kernel.rows({a, r, panel.n_vectors, 1, k, &b, nullptr, c, panel.n_vectors * kLanes<float>});
+                    }
+                }
+            }
+            for (std::int64_t t = 0; t < tiles; ++t) {
+                tiling.rows(to, columns, first + t, 0, result_, result_rows);
+                tile_to_results(out.data() + t * column_step, at_once * column_step, static_cast<int>(result_), start,
+                                result_rows, columns);
+            }
+        }
+    });
+    return y;
+}
+
+at::Tensor Winograd::weight_gradient(const at::Tensor& of_result, const at::Tensor& x) const {
+    const Tiling tiling{height_, width_, tiles_y_, tiles_x_, kernel_, result_};
+    const Products products(tiling, x, of_result);
+    const at::Tensor points = products.sums().narrow(2, 0, of_result.size(1));  // [point][in][out]
+    const std::int64_t k = x.size(1), columns = of_result.size(1);
+    const at::Tensor by_tap = square_basis(kernel_, x.options()).t().matmul(points.reshape({kPoints, k * columns}));
+    return by_tap.view({kernel_ * kernel_, k, columns}).permute({2, 1, 0}).reshape({columns, k, kernel_, kernel_});
+}
+
+}  // namespace dv::temporal::fast
