@@ -21,7 +21,7 @@ struct Euler final : dv::Solver {
     int order() const override { return 1; }
     double stability_limit() const override { return 2.0; }
     std::optional<dv::AffineStep> affine(const dv::TimeStep& by) const override {
-        return by.tau_tensor.defined() ? std::nullopt : std::optional(dv::AffineStep{1.0 - by.ratio(), by.ratio()});
+        return dv::AffineStep{1.0 - by.ratio(), by.ratio(), {}};
     }
     std::string equation(const dv::TimeStep& by) const override {
         std::ostringstream text;

@@ -1,4 +1,5 @@
 #include <dv/testing/load.hpp>
+#include <dv/testing/torch.hpp>
 #include <dv/torch/recurrence.hpp>
 
 #include <ATen/ops/zeros.h>
@@ -51,6 +52,39 @@ TEST(Full, TheLayerDecidesOnTheBiasUnlessTold) {
     EXPECT_EQ(full({}, bare)->parameters().size(), 1u);
     EXPECT_EQ(full({{"bias", true}}, bare)->parameters().size(), 2u);
     EXPECT_EQ(full({{"bias", false}})->parameters().size(), 1u);
+}
+
+at::Tensor named(const dv::Recurrence& recurrence, const std::string& name) {
+    for (const dv::NamedTensor& t : recurrence.parameters()) {
+        if (t.name == name) return t.tensor;
+    }
+    return {};
+}
+
+const std::string kLength = "conv.parametrizations.weight.original0";
+const std::string kDirection = "conv.parametrizations.weight.original1";
+
+TEST(Full, WeightNormStartsAsThePlainWeights) {
+    const auto recurrence = full({{"parametrization", "weight_norm"}, {"kernel", 3}});
+    const auto parameters = recurrence->parameters();
+    ASSERT_EQ(parameters.size(), 3u);
+    const at::Tensor length = named(*recurrence, kLength), direction = named(*recurrence, kDirection);
+    EXPECT_EQ(length.sizes(), (at::IntArrayRef{2, 1, 1, 1}));
+    EXPECT_EQ(direction.sizes(), (at::IntArrayRef{2, 3, 3, 3}));
+    EXPECT_TRUE(length.requires_grad());
+    const at::Tensor weight = recurrence->linear()->weight;
+    EXPECT_LT(dv::testing::max_difference(weight, direction), 1e-7);
+}
+
+// W = g v / |v|: twice the length doubles the drive, twice the direction leaves it.
+TEST(Full, WeightNormSeparatesLengthAndDirection) {
+    const auto recurrence = full({{"parametrization", "weight_norm"}, {"bias", false}});
+    const at::Tensor rate = dv::testing::uniform(1, {1, 3, 4, 6});
+    const at::Tensor before = recurrence->forward(rate).detach();
+    named(*recurrence, kDirection).data().mul_(2);
+    EXPECT_LT(dv::testing::max_difference(recurrence->forward(rate).detach(), before), 1e-6);
+    named(*recurrence, kLength).data().mul_(2);
+    EXPECT_LT(dv::testing::max_difference(recurrence->forward(rate).detach(), before.mul(2)), 1e-6);
 }
 
 TEST(Full, SaysItsFormula) { EXPECT_EQ(full()->equation(), "conv5x5(h)"); }
