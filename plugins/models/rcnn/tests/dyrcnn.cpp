@@ -1,8 +1,5 @@
 #include "dyrcnn.hpp"
 
-#include <ATen/ops/arange.h>
-
-#include <cmath>
 #include <filesystem>
 
 namespace dyrcnn {
@@ -39,16 +36,6 @@ Config network(Value layers, Value skips) {
             {"solver", Config{{"type", "euler"}}},
             {"layer", std::move(layers)},
             {"connection", std::move(skips)}};
-}
-
-/// dynvision 0.1.0's goldens: sin(0.7 i + 0.1 s), s the sum of the name's characters modulo 97.
-at::Tensor fill_of(const dv::NamedTensor& parameter) {
-    int s = 0;
-    for (const char c : parameter.name) s += c;
-    const at::Tensor& t = parameter.tensor;
-    const at::Tensor wave = at::arange(t.numel(), at::kDouble).mul(0.7).add(0.1 * (s % 97)).sin().view(t.sizes());
-    if (t.dim() <= 1) return wave.mul(0.05);
-    return wave.div(std::sqrt(static_cast<double>(t.numel() / t.size(0))));
 }
 
 }  // namespace
@@ -96,21 +83,5 @@ dv::testing::Plugin plugin() {
 }
 
 std::shared_ptr<dv::Model> made(const Config& config) { return plugin().make<dv::Model>("rcnn", config); }
-
-std::shared_ptr<dv::Model> filled(const Config& config, std::int64_t size, std::int64_t n_classes) {
-    auto model = made(config);
-    model->build({.n_frames = 1, .channels = 3, .height = size, .width = size, .n_classes = n_classes});
-    for (const dv::NamedTensor& p : model->parameters()) {
-        if (p.trainable) p.tensor.set_data(p.name.starts_with("tau") ? p.tensor.detach().to(at::kDouble) : fill_of(p));
-    }
-    return model;
-}
-
-at::Tensor image(std::int64_t batch, std::int64_t size) {
-    const std::int64_t pixels = 3 * size * size;
-    const at::Tensor by_pixel = at::arange(pixels, at::kDouble).mul(0.013);
-    const at::Tensor by_sample = at::arange(batch, at::kDouble).mul(0.5);
-    return by_pixel.unsqueeze(0).add(by_sample.unsqueeze(1)).cos().view({batch, 1, 3, size, size});
-}
 
 }  // namespace dyrcnn

@@ -1,5 +1,5 @@
 #pragma once
-/// DynVision's DyRCNN networks as rcnn tables, and its rule for filling them with known numbers.
+/// DynVision's DyRCNN networks as rcnn tables.
 
 #include <dv/testing/load.hpp>
 #include <dv/torch/model.hpp>
@@ -29,10 +29,5 @@ Edges both(Edges some, const Edges& more);
 /// The plugins built beside the one under test give recurrence and solver.
 dv::testing::Plugin plugin();
 std::shared_ptr<dv::Model> made(const Config& config);
-/// A model built for frames [3, size, size] and `n_classes`, filled and in double precision.
-std::shared_ptr<dv::Model> filled(const Config& config, std::int64_t size, std::int64_t n_classes = 4);
-
-/// cos(0.013 i + 0.5 b) over (channel, y, x): [batch, 1, 3, size, size].
-at::Tensor image(std::int64_t batch, std::int64_t size);
 
 }  // namespace dyrcnn

@@ -1,4 +1,4 @@
-#include "../presentation.hpp"
+#include "presentation.hpp"
 
 #include <dv/testing/host.hpp>
 
@@ -149,7 +149,7 @@ TEST(Present, ShufflesForEachTrainingBatchAnew) {
               (std::vector<std::int32_t>{0, 0, o, o, o, o, o, o}));
 }
 
-// ---- What is checked before ------------------------------------------------------------------------------------------------
+// ---- What is checked before -----------------------------------------------------------------------------------------
 
 /// Warnings of check_presentation, or the parameter that it refuses.
 std::string judged(const Settings& s, std::int64_t n_frames = 1) {

@@ -1,4 +1,4 @@
-#include "dyrcnn.hpp"
+#include "built.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/cross_entropy_loss.h>
@@ -13,66 +13,11 @@
 
 namespace {
 
-using dv::testing::Config;
-using dv::testing::list;
-using dyrcnn::both;
-using dyrcnn::connections;
-using dyrcnn::Edges;
-using dyrcnn::with;
+using namespace built;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr dv::DataFacts kData{.n_frames = 1, .channels = 1, .height = 8, .width = 8, .n_classes = 3};
-
-Config layer(const char* name, int channels, const Config& more = {}) {
-    return with({{"name", name}, {"conv", Config{{"channels", channels}}}}, more);
-}
-
-/// Two small layers, V1 and V4.
-Config small(const Config& changes = {}) {
-    return with({{"n_timesteps", 4}, {"layer", list(layer("V1", 2), layer("V4", 3))}}, changes);
-}
-
-/// A model and the host that it talks to.
-struct Built {
-    dv::testing::Plugin plugin = dyrcnn::plugin();
-    std::shared_ptr<dv::Model> model;
-
-    explicit Built(const Config& config, const dv::DataFacts& facts = kData)
-        : model(plugin.make<dv::Model>("rcnn", config)) {
-        model->build(facts);
-    }
-    std::vector<std::string> names() const {
-        std::vector<std::string> out;
-        for (const dv::NamedTensor& p : model->parameters()) out.push_back(p.name);
-        return out;
-    }
-    dv::NamedTensor parameter(const std::string& name) const {
-        for (const dv::NamedTensor& p : model->parameters()) {
-            if (p.name == name) return p;
-        }
-        ADD_FAILURE() << "no parameter " << name;
-        return {};
-    }
-    std::string warnings() { return plugin.host().log_text(DV_LOG_WARNING); }
-};
-
-/// What the model says when it refuses to be made or built; empty when it does not.
-std::string refusal(const Config& config, const dv::DataFacts& facts = kData) {
-    try {
-        Built built(config, facts);
-    } catch (const dv::ComponentError& error) {
-        EXPECT_EQ(error.component, "dynvision.model.rcnn");
-        return error.text;
-    }
-    return "";
-}
-
-dv::Sequence noise(std::int64_t batch, std::int64_t n_frames) {
-    return dv::Sequence::of(at::rand({batch, n_frames, 1, 8, 8}, at::detail::createCPUGenerator(7)));
-}
-
-// ---- Parameters ------------------------------------------------------------------------------------------------------------
+// ---- Parameters -----------------------------------------------------------------------------------------------------
 
 TEST(Rcnn, NamesItsParametersAsDynVisionDoes) {
     const auto edges = both(connections("skip", {{"V1", "V4"}}), connections("feedback", {{"V4", "V1"}}));
@@ -170,7 +115,7 @@ TEST(Rcnn, LayersMayDifferFromTheModel) {
     EXPECT_EQ(built.parameter("tau_B").tensor.item<float>(), 5.0f);
 }
 
-// ---- Time ------------------------------------------------------------------------------------------------------------------
+// ---- Time -----------------------------------------------------------------------------------------------------------
 
 TEST(Rcnn, ResidualTimestepsFollowFromTheDelays) {
     const auto residual = [](Config config) {
@@ -230,7 +175,7 @@ TEST(Rcnn, UnsetDelaysFollowEachOther) {
     EXPECT_THAT(text({}), HasSubstr("feedback from V4: 1 step = 2 ms"));
 }
 
-// ---- Refusals --------------------------------------------------------------------------------------------------------------
+// ---- Refusals -------------------------------------------------------------------------------------------------------
 
 TEST(Rcnn, NeedsALayer) { EXPECT_THAT(refusal({{"layer", Edges{}}}), HasSubstr("'layer' is empty")); }
 
@@ -245,7 +190,7 @@ TEST(Rcnn, RefusesAnUnknownOperation) {
     } catch (const dv::ComponentError& error) {
         EXPECT_EQ(error.status, DV_BAD_PARAMETER);
         EXPECT_THAT(error.text, HasSubstr("'nonlinn'"));
-        EXPECT_THAT(error.text, HasSubstr("layer, addskip, addfeedback, tstep, nonlin"));
+        EXPECT_THAT(error.text, HasSubstr("layer, addskip, addfeedback, addbias, tstep, nonlin"));
     }
     EXPECT_EQ(refusal(operations("norm")), "");
     EXPECT_THAT(refusal(small({{"operations", list("nonlin", "record")}})), HasSubstr("lacks 'layer'"));
@@ -292,7 +237,7 @@ TEST(Rcnn, RefusesOtherFramesThanItWasBuiltFor) {
     EXPECT_THROW(built.model->forward_sequence(dv::Sequence::of(at::rand({1, 4, 1, 9, 8}))), dv::ComponentError);
 }
 
-// ---- Behaviour -------------------------------------------------------------------------------------------------------------
+// ---- Behaviour ------------------------------------------------------------------------------------------------------
 
 TEST(Rcnn, ReadsOutChannelsOrUnits) {
     EXPECT_EQ(Built(small()).parameter("classifier.2.weight").tensor.sizes(), (at::IntArrayRef{3, 3}));

@@ -43,7 +43,9 @@ void warn_of_swallowed_chunks(const std::vector<bool>& shown, const std::vector<
 
 std::vector<std::int64_t> pattern_for(const Settings& settings, std::uint64_t key, const dv::Batch& batch) {
     const std::vector<std::int64_t>& base = settings.data_presentation_pattern;
-    if (!settings.shuffle_presentation_pattern || batch.split != dv::Split::train || base.size() < 2) return base;
+    const bool shuffled_split =
+        batch.split == dv::Split::train || (settings.is_dynvision_0_1() && batch.split == dv::Split::val);
+    if (!settings.shuffle_presentation_pattern || !shuffled_split || base.size() < 2) return base;
     const dv::Random random(key, static_cast<std::uint64_t>(batch.batch_idx), static_cast<std::uint32_t>(batch.epoch),
                             dv::Purpose::present);
     std::vector<std::int64_t> shuffled;
@@ -95,6 +97,19 @@ std::int64_t reaction_steps(const Settings& settings) {
     return std::max<std::int64_t>(1, s.steps + (s.error_ms < 0 ? 1 : 0));
 }
 
+std::vector<std::int64_t> digits(const std::string& pattern) {
+    std::vector<std::int64_t> out;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] != '0' && pattern[i] != '1') {
+            throw dv::ParameterError("pattern", "is '" + pattern + "', with '" + pattern[i] + "' at place " +
+                                                    std::to_string(i + 1) +
+                                                    "; it is made of the digits 1 (shown) and 0 (blank)");
+        }
+        out.push_back(pattern[i] - '0');
+    }
+    return out;
+}
+
 void check_presentation(const Settings& settings, const dv::DataFacts& facts, const dv::Component& owner) {
     const auto& pattern = settings.data_presentation_pattern;
     const std::int64_t n = settings.n_timesteps;
@@ -115,6 +130,7 @@ void check_presentation(const Settings& settings, const dv::DataFacts& facts, co
         return;
     }
     if (p > n) refuse_long_pattern(p, n);
+    if (settings.is_dynvision_0_1()) return;
     if (n % p != 0) {
         owner.warn("data_presentation_pattern has " + std::to_string(p) + " entries, which do not divide " +
                    std::to_string(n) + " steps: its phases differ in length");
