@@ -1,13 +1,8 @@
 #include "checkpoint/checkpoint.hpp"
 
-#include <dv/error.hpp>
+#include "checkpoint/atomic_file.hpp"
 
 #include <caffe2/serialize/inline_container.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace dvhost::checkpoint {
 
@@ -59,61 +54,6 @@ PickleValue optimizer_state(const dv::Optimizer& optimizer) {
     return {PickleValue::Dict{std::move(whole)}};
 }
 
-[[noreturn]] void fail(const std::filesystem::path& file, const char* what, int error) {
-    throw dv::IoError("cannot " + std::string(what) + " " + file.string() + ": " + std::strerror(error));
-}
-
-/// A file descriptor that is closed, and a temporary file that is removed unless it was renamed.
-class TemporaryFile {
-public:
-    explicit TemporaryFile(const std::filesystem::path& target) : target_(target), path_(target) {
-        path_ += ".tmp";
-        fd_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (fd_ < 0) fail(path_, "create", errno);
-    }
-    ~TemporaryFile() {
-        if (fd_ >= 0) close(fd_);
-        if (!renamed_) unlink(path_.c_str());
-    }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-    /// After the first failure nothing more is written; error() tells of it.
-    void write_all(const void* data, std::size_t n) {
-        const auto* bytes = static_cast<const char*>(data);
-        for (std::size_t done = 0; done < n && error_ == 0;) {
-            const ssize_t written = ::write(fd_, bytes + done, n - done);
-            if (written < 0 && errno == EINTR) continue;
-            if (written < 0) {
-                error_ = errno;
-            } else {
-                done += static_cast<std::size_t>(written);
-            }
-        }
-    }
-    int error() const { return error_; }
-    const std::filesystem::path& path() const { return path_; }
-
-    void commit() {
-        if (fsync(fd_) != 0) fail(path_, "sync", errno);
-        if (rename(path_.c_str(), target_.c_str()) != 0) fail(target_, "rename a finished file to", errno);
-        renamed_ = true;
-        // The rename itself is durable once the folder is.
-        const int folder = open(target_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder < 0) fail(target_.parent_path(), "open", errno);
-        const int synced = fsync(folder);
-        const int error = errno;
-        close(folder);
-        if (synced != 0) fail(target_.parent_path(), "sync", error);
-    }
-
-private:
-    std::filesystem::path target_, path_;
-    int fd_ = -1;
-    int error_ = 0;
-    bool renamed_ = false;
-};
-
 }  // namespace
 
 PickleValue gather(const loops::Experiment& experiment, const loops::Progress& progress, const Context& context,
@@ -142,16 +82,12 @@ PickleValue gather(const loops::Experiment& experiment, const loops::Progress& p
 }
 
 void write_file(const std::filesystem::path& file, const PickleValue& value) {
-    std::error_code made;
-    std::filesystem::create_directories(file.parent_path(), made);
-    if (made) throw dv::IoError("cannot make the folder " + file.parent_path().string() + ": " + made.message());
-
     const Pickled pickled = pickle(value);
-    TemporaryFile out(file);
+    AtomicFile out(file);
     {
         // The zip writer is never told of a failed write: it would throw from its destructor.
         caffe2::serialize::PyTorchStreamWriter zip([&](const void* data, std::size_t n) {
-            out.write_all(data, n);
+            out.write(data, n);
             return n;
         });
         zip.writeRecord("data.pkl", pickled.bytes.data(), pickled.bytes.size());
@@ -162,7 +98,6 @@ void write_file(const std::filesystem::path& file, const PickleValue& value) {
         }
         zip.writeEndOfFile();
     }
-    if (out.error() != 0) fail(out.path(), "write", out.error());
     out.commit();
 }
 

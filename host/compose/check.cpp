@@ -73,6 +73,7 @@ public:
     void table_values(Node& table, const std::vector<const ParameterSchema*>& schemas, const std::string& context,
                       const std::string& owner, bool has_type) {
         unknown_keys(table, schemas, context, owner, has_type);
+        leave_out_none(table, schemas);
         for (const ParameterSchema* schema : schemas) {
             if (Node* value = table.find(schema->name)) {
                 if (!schema->deprecated.empty()) deprecated_key(table, *schema, context);
@@ -123,6 +124,15 @@ private:
             problem(member.key_source, context,
                     "unknown key '" + member.key + "' for " + owner + did_you_mean(member.key, names) +
                         (names.empty() ? " (it has no keys)" : " (known: " + joined(names) + ")"));
+        }
+    }
+
+    /// `key = "none"` is how a table that may be absent is taken back.
+    static void leave_out_none(Node& table, const std::vector<const ParameterSchema*>& schemas) {
+        for (const ParameterSchema* schema : schemas) {
+            if (schema->type != ParameterType::table || schema->is_list || !schema->optional) continue;
+            const Node* value = table.find(schema->name);
+            if (value != nullptr && value->is_string() && value->as_string() == "none") table.erase(schema->name);
         }
     }
 
@@ -250,7 +260,7 @@ bool is_needed(const Role& role, const Node& root) {
 
 void check_role(Checker& checker, Node& root, const Role& role) {
     Node* node = root.find(role.name);
-    if (node == nullptr && role.iface.empty()) node = &root.set(role.name, Node());
+    if (node == nullptr && role.iface.empty() && !role.is_list) node = &root.set(role.name, Node());
     if (node == nullptr) {
         if (!is_needed(role, root)) return;
         return checker.problem(root.source(), role.name, "is missing: add " + std::string(role.is_list ? "[[" : "[") +
@@ -263,19 +273,21 @@ void check_role(Checker& checker, Node& root, const Role& role) {
                                "is " + std::string(node->type_name()) + ": must be " +
                                    (role.is_list ? "a list of tables, each begun by " : "one table, begun by ") + written);
     }
-    if (role.iface.empty()) {
+    const auto check_table = [&](Node& table, const std::string& context) {
+        if (!role.iface.empty()) return checker.component_table(table, role.iface, role.keys, context);
         std::vector<const ParameterSchema*> schemas;
         for (const ParameterSchema& s : role.keys) schemas.push_back(&s);
-        return checker.table_values(*node, schemas, role.name, "[" + role.name + "]", /*has_type=*/false);
-    }
-    if (!role.is_list) return checker.component_table(*node, role.iface, role.keys, role.name);
+        checker.table_values(table, schemas, context, "[" + role.name + "]", /*has_type=*/false);
+    };
+    if (!role.is_list) return check_table(*node, role.name);
     std::size_t i = 0;
     for (Node& entry : node->as_list()) {
         const std::string context = role.name + "." + std::to_string(i++);
         if (entry.is_table()) {
-            checker.component_table(entry, role.iface, role.keys, context);
+            check_table(entry, context);
         } else {
-            checker.problem(entry.source(), context, "is " + std::string(entry.type_name()) + ": must be a table with a 'type'");
+            checker.problem(entry.source(), context, "is " + std::string(entry.type_name()) + ": must be a table" +
+                                                         (role.iface.empty() ? "" : " with a 'type'"));
         }
     }
 }
@@ -287,9 +299,23 @@ void check_across(Checker& checker, const Node& root) {
         checker.problem(manifest::find_path(root, "trainer." + key)->source(), "trainer",
                         "'" + key + "' is false, but there is a [[callback]] of type '" + callback + "': remove one of the two");
     };
+    if (const Node* recorders = root.find("recorder"); recorders != nullptr && recorders->is_list()) {
+        std::vector<std::string> names;
+        for (const Node& r : recorders->as_list()) {
+            const Node* name = r.is_table() ? r.find("name") : nullptr;
+            const std::string text = name != nullptr && name->is_string() ? name->as_string() : "responses";
+            if (text.find('/') != std::string::npos || text.empty()) {
+                checker.problem(name->source(), "recorder", "'name' is \"" + text + "\": must be the name of a file, without '/'");
+            }
+            if (std::find(names.begin(), names.end(), text) != names.end()) {
+                checker.problem(r.source(), "recorder", "two recorders are called '" + text + "': give each its own 'name'");
+            }
+            names.push_back(text);
+        }
+    }
     contradicts("enable_progress_bar", "progress");
     contradicts("enable_checkpointing", "checkpoint");
-    for (const std::string key : {"limit_train_batches", "limit_val_batches", "limit_test_batches", "val_check_interval"}) {
+    for (const std::string key : {"limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches", "val_check_interval"}) {
         const Node* value = manifest::find_path(root, "trainer." + key);
         if (value == nullptr || !value->is_float() || value->as_number() <= 1.0) continue;
         checker.problem(value->source(), "trainer", "'" + key + "' is above 1: a share lies between 0.0 and 1.0; for a number of batches write an integer");
@@ -306,6 +332,15 @@ std::vector<std::filesystem::path> plugin_paths(const Node& manifest) {
         if (path.is_string()) out.emplace_back(absolute_path(path.as_string(), path.source()));
     }
     return out;
+}
+
+Node check_component(Node table, const std::string& iface, const std::string& context, const registry::Registry& plugins) {
+    std::vector<manifest::Problem> problems;
+    std::vector<std::string> warnings;
+    Checker checker(plugins, problems, warnings);
+    checker.component_table(table, iface, {}, context);
+    if (!problems.empty()) throw CheckError(std::move(problems), checker.code());
+    return table;
 }
 
 Checked check(const Node& given, const registry::Registry& plugins) {

@@ -27,6 +27,11 @@ struct CheckError : manifest::ManifestError {
 /// leave out (strategy, progress and checkpoint callbacks). Throws CheckError with all problems at once.
 Checked check(const manifest::Node& manifest, const registry::Registry& plugins);
 
+/// One component's table by itself, as check() leaves it: `type` a full id, defaults written out. `iface` is "dv.model" and the like,
+/// `context` stands in messages. Throws CheckError with all problems.
+manifest::Node check_component(manifest::Node table, const std::string& iface, const std::string& context,
+                               const registry::Registry& plugins);
+
 /// The folders of [plugins] paths, absolute; what scan() needs before check() can run. Ignores what has the wrong type.
 std::vector<std::filesystem::path> plugin_paths(const manifest::Node& manifest);
 

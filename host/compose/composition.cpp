@@ -1,13 +1,17 @@
 #include "compose/composition.hpp"
 
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/safetensors.hpp"
 #include "compose/config_view.hpp"
 #include "compose/device.hpp"
+#include "compose/recording_plan.hpp"
 #include "compose/run_folder.hpp"
+#include "compose/training_set.hpp"
 #include "compose/weighted_loss.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <algorithm>
 #include <fstream>
 #include <mutex>
 
@@ -101,9 +105,12 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
     }
     build_data_and_model();
     if (purpose == Purpose::describe) return;
+    load_weights();
     build_training();
+    build_recording();
     build_callbacks();
     build_log_thread();
+    experiment_.predictions = run_dir_ / "predictions.npy";
     trainer_ = std::make_unique<loops::Trainer>(experiment_);
 }
 
@@ -123,6 +130,26 @@ void Composition::build_data_and_model() {
     seed_default_generator(experiment_.seed);
     experiment_.model = assembler_.make<dv::Model>(role("model"), "model");
     experiment_.model->build(experiment_.data->facts());
+    experiment_.model->set_plan(keys_of<EngineKeys>(role("engine")).plan);
+}
+
+bool Composition::has_stage(std::string_view name) const {
+    const auto stages = keys_of<RunKeys>(role("run")).stages;
+    return std::find(stages.begin(), stages.end(), name) != stages.end();
+}
+
+/// The file's values are rounded once, to the run's own precision.
+void Composition::load_weights() {
+    const auto request = weights_request(keys_of<WeightsKeys>(role("weights")));
+    if (!request) return;
+    const bool full = keys_of<TrainerKeys>(role("trainer")).precision == Precision::full;
+    for (dv::NamedTensor& t : experiment_.model->parameters()) {
+        if (full && t.tensor.scalar_type() == at::kFloat) t.tensor.set_data(t.tensor.detach().to(at::kDouble));
+    }
+    loaded_ = checkpoint::load_weights(*experiment_.model, *request);
+    const bool incomplete = !loaded_->missing.empty() || !loaded_->unexpected.empty();
+    const std::string text = "weights from " + request->path.string() + ": " + loaded_->text();
+    incomplete ? log_.warn(text) : log_.info(text);
 }
 
 void Composition::build_training() {
@@ -133,11 +160,17 @@ void Composition::build_training() {
     if (const manifest::Node* losses = root.find("loss")) {
         for (const manifest::Node& table : losses->as_list()) {
             const std::string place = "loss." + std::to_string(terms.size());
-            terms.push_back({assembler_.make<dv::Loss>(table, place), keys_of<LossKeys>(table).weight});
+            const std::string& type = table.find("type")->as_string();
+            terms.push_back({assembler_.make<dv::Loss>(table, place), keys_of<LossKeys>(table).weight,
+                             type.substr(type.rfind('.') + 1)});
         }
     }
-    experiment_.loss = std::make_shared<WeightedLoss>(
-        std::move(terms), boundary_.host_for({"dvhost", "dvhost.loss.weighted", "loss"}));
+    if (!terms.empty()) {  // to predict, none is needed
+        const auto loss = std::make_shared<WeightedLoss>(std::move(terms),
+                                                         boundary_.host_for({"dvhost", "dvhost.loss.weighted", "loss"}));
+        experiment_.criteria = [loss] { return loss->last_terms(); };
+        experiment_.loss = loss;
+    }
 
     if (const manifest::Node* metrics = root.find("metric")) {
         std::size_t i = 0;
@@ -147,14 +180,32 @@ void Composition::build_training() {
             experiment_.metrics.push_back(assembler_.make<dv::Metric>(table, place));
         }
     }
-    if (const manifest::Node* optimizer = root.find("optimizer")) {
-        experiment_.optimizer = assembler_.make<dv::Optimizer>(*optimizer, "optimizer");
-    }
     if (const manifest::Node* schedule = root.find("schedule")) {
         experiment_.schedule = assembler_.make_schedule(*schedule, "schedule");
     }
     experiment_.strategy = assembler_.make<dv::Strategy>(role("strategy"), "strategy");
     experiment_.strategy->connect(choose_device(keys_of<TrainerKeys>(role("trainer")).accelerator));
+    if (root.find("optimizer") != nullptr) build_optimizer();
+}
+
+void Composition::build_optimizer() {
+    const manifest::Node& table = role("optimizer");
+    const auto keys = keys_of<OptimizerKeys>(table);
+    if (has_stage("fit")) {
+        choose_trained(*experiment_.model, keys, loaded_ ? &*loaded_ : nullptr, keys_of<WeightsKeys>(role("weights")).trainable_rest,
+                       experiment_.warn, [this](const std::string& text) { log_.info(text); });
+    }
+    optimizer_table_ = table;
+    if (keys.lr_scaling) {
+        manifest::Node* lr = optimizer_table_.find("lr");
+        if (lr == nullptr || !lr->is_number()) throw dv::Error("optimizer.lr_scaling scales `lr`, and this optimizer has none");
+        const std::int64_t samples = experiment_.loader.batch_size * experiment_.trainer.accumulate_grad_batches *
+                                     experiment_.strategy->rank().world_size;
+        const double scaled = lr->as_number() * lr_scale(*keys.lr_scaling, samples);
+        log_.info("lr is " + std::to_string(scaled) + " for " + std::to_string(samples) + " samples per optimizer step (optimizer.lr_scaling)");
+        *lr = manifest::Node(scaled, lr->source());
+    }
+    experiment_.optimizer = assembler_.make<dv::Optimizer>(optimizer_table_, "optimizer");
 }
 
 loops::TrainerOptions Composition::trainer_options() const {
@@ -171,6 +222,7 @@ loops::TrainerOptions Composition::trainer_options() const {
     out.train_batches = limit_of(table, "limit_train_batches");
     out.val_batches = limit_of(table, "limit_val_batches");
     out.test_batches = limit_of(table, "limit_test_batches");
+    out.predict_batches = limit_of(table, "limit_predict_batches");
     if (table.find("val_check_interval")->is_int()) {
         out.val_check_batches = table.find("val_check_interval")->as_int();
     } else {
@@ -182,8 +234,28 @@ loops::TrainerOptions Composition::trainer_options() const {
     out.accumulate_grad_batches = keys.accumulate_grad_batches;
     out.gradient_clip_val = keys.gradient_clip_val;
     out.gradient_clip_algorithm = keys.gradient_clip_algorithm == Clip::norm ? loops::ClipAlgorithm::norm : loops::ClipAlgorithm::value;
+    out.on_nan = keys.on_nan == OnNan::stop   ? loops::OnNan::stop
+                 : keys.on_nan == OnNan::skip ? loops::OnNan::skip
+                                              : loops::OnNan::ignore;
     out.dtype = keys.precision == Precision::full ? at::kDouble : at::kFloat;
     return out;
+}
+
+void Composition::build_recording() {
+    const manifest::Node* tables = checked_.manifest.find("recorder");
+    if (tables == nullptr) return;
+    recording::Plan& plan = experiment_.recording;
+    for (const manifest::Node& table : tables->as_list()) {
+        const std::string place = "recorder." + std::to_string(plan.recorders.size());
+        plan.recorders.push_back(settings_of(keys_of<RecorderKeys>(table)));
+        recording::expect_layers(plan.recorders.back(), experiment_.model->layers(), place);
+    }
+    plan.folder = run_dir_ / "responses";
+    plan.hdf5_module = hdf5_module();
+    plan.attributes = [this] { return provenance(checked_.manifest, *experiment_.model); };
+    plan.info = [this](const std::string& text) { log_.info(text); };
+    plan.warn = experiment_.warn;
+    plan.seed = experiment_.seed;
 }
 
 void Composition::build_callbacks() {
@@ -238,7 +310,8 @@ loops::RunSummary Composition::run() {
     for (const std::string& name : keys_of<RunKeys>(role("run")).stages) {
         stages.push_back(name == "fit"        ? loops::StageKind::fit
                          : name == "validate" ? loops::StageKind::validate
-                                              : loops::StageKind::test);
+                         : name == "test"     ? loops::StageKind::test
+                                              : loops::StageKind::predict);
     }
     try {
         trainer_->run(stages);
@@ -249,8 +322,19 @@ loops::RunSummary Composition::run() {
         log_thread_->finish("failed");
         throw;
     }
+    save_trained();
     log_thread_->finish("success");
     return trainer_->summary();
+}
+
+/// What was trained, for other programs.
+void Composition::save_trained() {
+    if (!has_stage("fit") || !keys_of<TrainerKeys>(role("trainer")).enable_checkpointing) return;
+    checkpoint::write_safetensors(run_dir_ / "trained.safetensors", experiment_.model->parameters(),
+                                  {{"format", "pt"},
+                                   {"dvhost_version", DVHOST_VERSION},
+                                   {"model", role("model").find("type")->as_string()},
+                                   {"global_step", std::to_string(trainer_->progress().global_step)}});
 }
 
 std::vector<std::string> Composition::losses() const {

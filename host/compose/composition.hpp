@@ -1,6 +1,7 @@
 #pragma once
 /// A checked manifest made into a run: parts created, children first, in the run's folder.
 
+#include "checkpoint/weights.hpp"
 #include "compose/assembler.hpp"
 #include "compose/check.hpp"
 #include "compose/roles.hpp"
@@ -28,6 +29,10 @@ public:
     Composition(const Composition&) = delete;
     Composition& operator=(const Composition&) = delete;
 
+    /// Where the stage "predict" writes; the run folder's predictions.npy unless set here, before run().
+    void set_predictions(std::filesystem::path file) { experiment_.predictions = std::move(file); }
+    const std::filesystem::path& predictions() const { return experiment_.predictions; }
+
     /// Runs the manifest's stages; loggers are finished whatever happens. Throws what stopped it.
     loops::RunSummary run();
     /// After run(): what was lost on the way; empty when all went well.
@@ -40,10 +45,15 @@ public:
 
 private:
     void build_data_and_model();
+    void load_weights();
     void build_training();
+    void build_optimizer();
+    void build_recording();
     void build_callbacks();
     void build_log_thread();
     loops::TrainerOptions trainer_options() const;
+    bool has_stage(std::string_view name) const;
+    void save_trained();
     void save_checkpoint(const std::filesystem::path& file, bool weights_only);
     const manifest::Node& role(const char* name) const { return *checked_.manifest.find(name); }
     /// The host's own keys of a table.
@@ -60,6 +70,8 @@ private:
     std::unique_ptr<logging::LogThread> log_thread_;
     std::vector<std::shared_ptr<TolerantCallback>> tolerant_;
     std::vector<std::string> left_out_;
+    std::optional<checkpoint::WeightsReport> loaded_;
+    manifest::Node optimizer_table_;  // with the scaled learning rate
     loops::Experiment experiment_;
     std::unique_ptr<loops::Trainer> trainer_;
 };

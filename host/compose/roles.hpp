@@ -2,9 +2,12 @@
 /// The tables a manifest may have: what each is for, and the keys in it that the host itself reads. The rest of a table belongs
 /// to the component that `type` chooses.
 
+#include "checkpoint/weights.hpp"
+#include "recording/response_recorder.hpp"
 #include "registry/schema.hpp"
 
 #include <dv/schema.hpp>
+#include <dv/torch/model.hpp>
 
 #include <string>
 #include <string_view>
@@ -17,30 +20,32 @@ namespace dvhost::compose {
 struct RunKeys {
     std::string name;
     std::int64_t seed = 0;
-    std::vector<std::string> stages;  ///< "fit", "validate", "test"
+    std::vector<std::string> stages;  ///< "fit", "validate", "test", "predict"
     std::filesystem::path dir;
     static constexpr auto params = dv::schema(
         dv::p("name", &RunKeys::name, "run", "what the run is called; names its folder"),
         dv::p("seed", &RunKeys::seed, 42, "everything random follows from it", dv::at_least{0}),
         dv::p("stages", &RunKeys::stages, dv::list("fit"), "what to do, in order",
-              dv::choices{"fit", "validate", "test"}),
+              dv::choices{"fit", "validate", "test", "predict"}),
         dv::p("dir", &RunKeys::dir, "", "each run gets a new folder version_N below it; empty: runs/<name> where dvhost is started"));
 };
 
 enum class Precision { single, full };
 enum class Accelerator { automatic, cpu, cuda };
 enum class Clip { norm, value };
+enum class OnNan { stop, skip, ignore };
 
 struct TrainerKeys {
     std::int64_t max_epochs = -1, min_epochs = 0, max_steps = -1, min_steps = 0;
     double max_seconds = 0.0;
     Accelerator accelerator{};
     Precision precision{};
-    double limit_train_batches = 1.0, limit_val_batches = 1.0, limit_test_batches = 1.0;
+    double limit_train_batches = 1.0, limit_val_batches = 1.0, limit_test_batches = 1.0, limit_predict_batches = 1.0;
     double val_check_interval = 1.0;
     std::int64_t check_val_every_n_epoch = 1, num_sanity_val_steps = 2, log_every_n_steps = 50, accumulate_grad_batches = 1;
     std::optional<double> gradient_clip_val;
     Clip gradient_clip_algorithm{};
+    OnNan on_nan{};
     bool enable_progress_bar = true, enable_checkpointing = true;
     static constexpr auto params = dv::schema(
         dv::p("max_epochs", &TrainerKeys::max_epochs, 1, "train for so many epochs; -1: no limit", dv::at_least{-1}),
@@ -55,6 +60,7 @@ struct TrainerKeys {
               dv::at_least{0}),
         dv::p("limit_val_batches", &TrainerKeys::limit_val_batches, 1.0, "the same for validation; 0: none", dv::at_least{0}),
         dv::p("limit_test_batches", &TrainerKeys::limit_test_batches, 1.0, "the same for test", dv::at_least{0}),
+        dv::p("limit_predict_batches", &TrainerKeys::limit_predict_batches, 1.0, "the same for predict", dv::at_least{0}),
         dv::p("val_check_interval", &TrainerKeys::val_check_interval, 1.0,
               "validate after this share of an epoch or, as an integer, after so many batches", dv::above{0}),
         dv::p("check_val_every_n_epoch", &TrainerKeys::check_val_every_n_epoch, 1, "validate in every n-th epoch", dv::at_least{1}),
@@ -65,8 +71,21 @@ struct TrainerKeys {
         dv::p("gradient_clip_val", &TrainerKeys::gradient_clip_val, dv::unset, "bound on gradients; absent: none", dv::above{0}),
         dv::p("gradient_clip_algorithm", &TrainerKeys::gradient_clip_algorithm, Clip::norm,
               "bound the joint norm, or each value", dv::choices{"norm", "value"}),
+        dv::p("on_nan", &TrainerKeys::on_nan, OnNan::stop,
+              "when a training loss or an input is not finite: stop the run and say where; skip the batch; or warn and go on",
+              dv::choices{"stop", "skip", "ignore"}),
         dv::p("enable_progress_bar", &TrainerKeys::enable_progress_bar, true, "adds the progress callback when none is given"),
         dv::p("enable_checkpointing", &TrainerKeys::enable_checkpointing, true, "adds the checkpoint callback when none is given"));
+};
+
+/// How temporal models walk through time; dv::EnginePlan.
+struct EngineKeys {
+    dv::EnginePlan plan{};
+    static constexpr auto params = dv::schema(
+        dv::p("plan", &EngineKeys::plan, dv::EnginePlan::fast,
+              "a layer's whole sequence at once, as far as delays allow; or every layer of one step, then the next step: the same "
+              "values, slower, for comparison",
+              dv::choices{"fast", "reference"}));
 };
 
 struct DataKeys {
@@ -83,7 +102,98 @@ struct DataKeys {
 struct LossKeys {
     double weight = 1.0;
     static constexpr auto params = dv::schema(
-        dv::p("weight", &LossKeys::weight, 1.0, "factor in the weighted sum of all losses", dv::at_least{0}));
+        dv::p("weight", &LossKeys::weight, 1.0, "factor in the weighted sum of all losses; 0 or less: this one is not computed"));
+};
+
+struct KeyTranslation {
+    std::string from, to;
+    static constexpr auto params = dv::schema(
+        dv::p("from", &KeyTranslation::from, "", "part of a name in the file", dv::required),
+        dv::p("to", &KeyTranslation::to, "", "what stands there in the model's name", dv::required));
+};
+
+/// checkpoint::WeightsRequest.
+struct WeightsKeys {
+    std::filesystem::path path;
+    checkpoint::WeightsFormat format{};
+    std::string key, prefix, translation;
+    std::vector<KeyTranslation> translate;
+    std::vector<std::string> match, keep_on_shape_mismatch;
+    bool strict = true, trainable_rest = true;
+    static constexpr auto params = dv::schema(
+        dv::p("path", &WeightsKeys::path, "", "the file to start from: a checkpoint of dvhost, Lightning or PyTorch, or safetensors; "
+              "empty: fresh weights"),
+        dv::p("format", &WeightsKeys::format, checkpoint::WeightsFormat::automatic, "of the file; auto: by its first bytes",
+              dv::choices{"auto", "safetensors", "pytorch"}),
+        dv::p("key", &WeightsKeys::key, "", "where in the file the tensors are, as \"a.b\"; empty: in \"state_dict\" if there is one, "
+              "else at the top"),
+        dv::p("prefix", &WeightsKeys::prefix, "", "taken off the names that begin with it, as \"module.\""),
+        dv::p("translation", &WeightsKeys::translation, "none", "how a known project names these weights",
+              dv::choices{"none", "dynvision", "cornet_rt", "cordsnet", "alexnet", "torchvision"}),
+        dv::p("translate", &WeightsKeys::translate, dv::empty, "replacements in names, before those of `translation`; the first that "
+              "fits is made"),
+        dv::p("match", &WeightsKeys::match, dv::empty, "patterns of the parameters to load; empty: all"),
+        dv::p("keep_on_shape_mismatch", &WeightsKeys::keep_on_shape_mismatch, dv::empty,
+              "patterns of parameters that keep fresh values where shapes differ"),
+        dv::p("strict", &WeightsKeys::strict, true, "missing and unexpected names stop the run; false: a warning"),
+        dv::p("trainable_rest", &WeightsKeys::trainable_rest, true,
+              "train only what the file did not supply (or what the project of `translation` trains); false: everything"));
+};
+
+/// lr · s for E samples per optimizer step, over all ranks.
+struct LrScaling {
+    double reference = 64.0, linear_up_to = 128.0;
+    static constexpr auto params = dv::schema(
+        dv::p("reference", &LrScaling::reference, 64.0, "samples per step that `lr` is meant for", dv::unit{"samples"}, dv::above{0}),
+        dv::p("linear_up_to", &LrScaling::linear_up_to, 128.0, "up to here lr grows with E, above it with the root of E",
+              dv::unit{"samples"}, dv::at_least{0}));
+};
+
+struct OptimizerKeys {
+    std::optional<LrScaling> lr_scaling;
+    std::vector<std::string> trainable, frozen;
+    static constexpr auto params = dv::schema(
+        dv::p("lr_scaling", &OptimizerKeys::lr_scaling, dv::unset,
+              "lr is multiplied for the samples E of an optimizer step: E / reference, or its root; absent or \"none\": it is not"),
+        dv::p("trainable", &OptimizerKeys::trainable, dv::empty, "patterns of the parameters to train; empty: all"),
+        dv::p("frozen", &OptimizerKeys::frozen, dv::empty, "patterns of parameters that stay as they are"));
+};
+
+struct RecordedSteps {
+    std::int64_t every = 1, from = 0, to = -1;
+    static constexpr auto params = dv::schema(
+        dv::p("every", &RecordedSteps::every, 1, "every n-th time step", dv::at_least{1}),
+        dv::p("from", &RecordedSteps::from, 0, "the first one", dv::at_least{0}),
+        dv::p("to", &RecordedSteps::to, -1, "none from here on; -1: to the end", dv::at_least{-1}));
+};
+
+enum class RecordedType { single, half };
+
+/// recording::Settings.
+struct RecorderKeys {
+    std::string name;
+    std::vector<std::string> stages, layers, format;
+    RecordedSteps steps;
+    recording::Reduce reduce{};
+    RecordedType dtype{};
+    recording::Policy policy{};
+    std::int64_t n_samples = 192;
+    static constexpr auto params = dv::schema(
+        dv::p("name", &RecorderKeys::name, "responses", "its files are responses/<name>_<stage>.npz in the run folder"),
+        dv::p("stages", &RecorderKeys::stages, dv::list("test"), "when it records; validations during fit replace each other's files",
+              dv::choices{"validate", "test", "predict"}),
+        dv::p("layers", &RecorderKeys::layers, dv::list("*"), "names of layers, with * and ?"),
+        dv::p("steps", &RecorderKeys::steps, dv::table, "which time steps"),
+        dv::p("reduce", &RecorderKeys::reduce, recording::Reduce::none,
+              "what is kept of a response: all; its mean over channels, or over space; layer: mean and deviation of its magnitude",
+              dv::choices{"none", "channel_mean", "space_mean", "layer"}),
+        dv::p("dtype", &RecorderKeys::dtype, RecordedType::single, "of responses", dv::choices{"float32", "float16"}),
+        dv::p("policy", &RecorderKeys::policy, recording::Policy::fixed,
+              "when n_samples are kept: later ones are refused, replace the oldest, or replace any at random",
+              dv::choices{"fixed", "cyclic", "reservoir"}),
+        dv::p("n_samples", &RecorderKeys::n_samples, 192, "presentations to keep in memory and write; -1: all", dv::unit{"samples"},
+              dv::at_least{-1}),
+        dv::p("format", &RecorderKeys::format, dv::list("npz"), "files to write; the NPZ is always written", dv::choices{"npz", "hdf5"}));
 };
 
 struct LoggerKeys {

@@ -41,6 +41,18 @@ private:
     RunContext former_;
 };
 
+/// Adds a batch's loss, and what each criterion gave to it, to sums over samples. They are named as they are logged.
+void add_losses(std::vector<dv::NamedTensor>& sums, const at::Tensor& loss, const Experiment& e, double n_samples) {
+    std::vector<dv::NamedTensor> values = e.criteria();
+    values.insert(values.begin(), {"loss", loss.detach(), false});
+    if (sums.empty()) {
+        for (const dv::NamedTensor& v : values) {
+            sums.push_back({v.name, at::zeros({}, at::TensorOptions(e.strategy->device()).dtype(at::kDouble)), false});
+        }
+    }
+    for (std::size_t i = 0; i < std::min(sums.size(), values.size()); ++i) sums[i].tensor.add_(values[i].tensor, n_samples);
+}
+
 }  // namespace
 
 EvaluationLoop::EvaluationLoop(Run& run, dv::Split split)
@@ -67,25 +79,33 @@ void EvaluationLoop::pass(Purpose purpose, std::int64_t n_batches, std::int64_t 
         const EvaluationMode mode(run_, purpose == Purpose::sanity_check ? std::uint32_t{DV_STAGE_SANITY_CHECK} : phases.stage);
         run_.context.n_batches = n_batches;
         for (const auto& metric : e.metrics) metric->reset();
-        at::Tensor loss_sum = at::zeros({}, at::TensorOptions(e.strategy->device()).dtype(at::kDouble));
+        std::vector<dv::NamedTensor> sums;
         std::int64_t n_samples = 0;
 
+        const char* stage = split_ == dv::Split::test ? "test" : "validate";
+        std::optional<recording::StageRecording> recording;
+        if (purpose == Purpose::evaluate && e.recording.any(stage)) {
+            recording.emplace(e.recording, stage, *e.model, std::min(loader_->n_samples(), n_batches * e.loader.batch_size));
+        }
         run_.events(phases.start);
         run_.events(phases.epoch_start);
         const auto batches = loader_->epoch(0, n_batches);
         run_.context.batch_idx = 0;
         while (const auto batch = next_batch(e, *batches)) {
             run_.events(phases.batch_start);
+            if (recording) recording->begin_batch(*batch);
             const dv::StepOutput step = e.model->validation_step(*batch, *e.loss);
-            if (step.loss.defined()) loss_sum.add_(step.loss.detach(), static_cast<double>(batch->size()));
+            if (recording) recording->end_batch(*batch, step.outputs, step.labels);
+            if (step.loss.defined()) add_losses(sums, step.loss, e, static_cast<double>(batch->size()));
             for (const auto& metric : e.metrics) metric->update(step.outputs, step.labels);
             n_samples += batch->size();
             run_.events(phases.batch_end);
             ++run_.context.batch_idx;
             throw_if_interrupted();
         }
+        if (recording) recording->finish();
         run_.events(phases.epoch_end);
-        if (purpose == Purpose::evaluate) log_results(loss_sum, n_samples, row_step);
+        if (purpose == Purpose::evaluate) log_results(sums, n_samples, row_step);
         run_.events(phases.end);
         // What callbacks logged goes out with the next row; a sanity check leaves no trace.
         if (purpose == Purpose::sanity_check) run_.metrics.discard();
@@ -93,10 +113,12 @@ void EvaluationLoop::pass(Purpose purpose, std::int64_t n_batches, std::int64_t 
     e.model->train(run_.context.stage == DV_STAGE_TRAIN);
 }
 
-void EvaluationLoop::log_results(const at::Tensor& loss_sum, std::int64_t n_samples, std::int64_t row_step) {
+void EvaluationLoop::log_results(const std::vector<dv::NamedTensor>& sums, std::int64_t n_samples, std::int64_t row_step) {
     const std::string prefix = phases_of(split_).prefix;
     Experiment& e = run_.experiment;
-    run_.metrics.add(prefix + "loss", e.strategy->reduce(loss_sum.div(static_cast<double>(n_samples)), dv::Reduction::mean));
+    for (const dv::NamedTensor& sum : sums) {
+        run_.metrics.add(prefix + sum.name, e.strategy->reduce(sum.tensor.div(static_cast<double>(n_samples)), dv::Reduction::mean));
+    }
     for (const auto& metric : e.metrics) {
         for (const dv::NamedTensor& value : metric->compute()) {
             run_.metrics.add(prefix + value.name, e.strategy->reduce(value.tensor, dv::Reduction::mean));

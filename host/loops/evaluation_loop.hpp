@@ -22,7 +22,8 @@ public:
 private:
     enum class Purpose { evaluate, sanity_check };
     void pass(Purpose purpose, std::int64_t n_batches, std::int64_t row_step);
-    void log_results(const at::Tensor& loss_sum, std::int64_t n_samples, std::int64_t row_step);
+    /// Sums over samples: of the loss first, then of each criterion.
+    void log_results(const std::vector<dv::NamedTensor>& sums, std::int64_t n_samples, std::int64_t row_step);
 
     Run& run_;
     dv::Split split_;

@@ -4,6 +4,7 @@
 #include "loops/callback.hpp"
 #include "loops/metric_sink.hpp"
 #include "loops/stop_rule.hpp"
+#include "recording/stage_recording.hpp"
 
 #include <dv/schedule.hpp>
 #include <dv/torch/datamodule.hpp>
@@ -13,6 +14,7 @@
 #include <dv/torch/optimizer.hpp>
 #include <dv/torch/strategy.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,10 +33,16 @@ struct BatchLimit {
 };
 
 enum class ClipAlgorithm { norm, value };
+/// What is done about a training loss or an input that is not finite.
+enum class OnNan {
+    stop,   ///< the run ends, and says where
+    skip,   ///< the batch is left out
+    ignore  ///< a warning
+};
 
 struct TrainerOptions {
     StopLimits stop;
-    BatchLimit train_batches, val_batches, test_batches;
+    BatchLimit train_batches, val_batches, test_batches, predict_batches;
     std::int64_t num_sanity_val_steps = 2;
     std::int64_t check_val_every_n_epoch = 1;
     double val_check_interval = 1.0;      ///< share of an epoch; a whole number of batches when `val_check_batches` is set
@@ -43,6 +51,7 @@ struct TrainerOptions {
     std::int64_t accumulate_grad_batches = 1;
     std::optional<double> gradient_clip_val;
     ClipAlgorithm gradient_clip_algorithm = ClipAlgorithm::norm;
+    OnNan on_nan = OnNan::stop;
     at::ScalarType dtype = at::kFloat;    ///< of parameters and frames
 };
 
@@ -57,15 +66,19 @@ struct LoaderOptions {
 struct Experiment {
     std::shared_ptr<dv::DataModule> data;
     std::shared_ptr<dv::Model> model;
-    std::shared_ptr<dv::Loss> loss;
+    std::shared_ptr<dv::Loss> loss;                ///< null when nothing is scored
+    /// What each criterion gave to the last loss, weight and all: 0-dim, named "loss/<criterion>".
+    std::function<std::vector<dv::NamedTensor>()> criteria = [] { return std::vector<dv::NamedTensor>(); };
     /// Two objects per metric of the manifest: an evaluation inside an epoch must not disturb what training has gathered.
     std::vector<std::shared_ptr<dv::Metric>> train_metrics, metrics;
     std::shared_ptr<dv::Optimizer> optimizer;      ///< null when nothing is trained
     std::shared_ptr<dv::Schedule> schedule;        ///< null: constant
     std::shared_ptr<dv::Strategy> strategy;
     std::vector<std::shared_ptr<Callback>> callbacks;
+    recording::Plan recording;                     ///< no recorders: nothing is recorded
     MetricSink* sink = nullptr;
     std::function<void(const std::string&)> warn = [](const std::string&) {};  ///< the host's log
+    std::filesystem::path predictions;             ///< the file of the stage "predict"
     LoaderOptions loader;
     TrainerOptions trainer;
     std::uint64_t seed = 0;

@@ -5,8 +5,6 @@
 
 #include <ATen/ops/zeros.h>
 
-#include <cmath>
-
 namespace dvhost::loops {
 
 namespace {
@@ -21,11 +19,11 @@ data::Loader training_data(const Experiment& experiment) {
 }  // namespace
 
 FitLoop::FitLoop(Run& run)
-    : run_(run), loader_(training_data(run.experiment)), validation_(run, dv::Split::val) {
+    : run_(run), loader_(training_data(run.experiment)), validation_(run, dv::Split::val), nan_watch_(run.experiment) {
     Experiment& e = run_.experiment;
     n_batches_ = e.trainer.train_batches.of(loader_.n_batches(), "limit_train_batches");
     for (dv::NamedTensor& t : e.model->parameters()) {
-        if (t.trainable) parameters_.push_back(std::move(t));
+        if (t.trainable && t.tensor.requires_grad()) parameters_.push_back(std::move(t));
     }
     groups_ = e.optimizer->groups();
     loss_sum_ = at::zeros({}, at::TensorOptions(e.strategy->device()).dtype(at::kDouble));
@@ -78,6 +76,7 @@ void FitLoop::train_batch(const dv::Batch& batch) {
     run_.events(DV_TRAIN_BATCH_START);
 
     dv::StepOutput step = e.model->training_step(batch, *e.loss);
+    if (!nan_watch_.accepts(step, batch, run_.progress)) step.loss.reset();
     if (run_.progress.batch_idx % e.trainer.accumulate_grad_batches == 0) {
         run_.events(DV_BEFORE_ZERO_GRAD);
         e.optimizer->zero_grad();
@@ -131,17 +130,16 @@ void FitLoop::clip_gradients() {
     }
 }
 
-/// The values of a due row. A loss that is no longer finite ends the run here, where it is read anyway.
+/// The values of a due row.
 void FitLoop::log_step(const dv::StepOutput& step) {
-    if (step.loss.defined()) run_.metrics.add("train/loss", step.loss);
+    if (step.loss.defined()) {
+        run_.metrics.add("train/loss", step.loss);
+        for (const dv::NamedTensor& criterion : run_.experiment.criteria()) {
+            run_.metrics.add(criterion.name, criterion.tensor);
+        }
+    }
     for (const dv::NamedTensor& m : step.metrics) run_.metrics.add("train/" + m.name, m.tensor);
     run_.metrics.publish();
-    const auto loss = run_.metrics.value("train/loss");
-    if (loss && !std::isfinite(*loss)) {
-        throw dv::Error("the training loss became " + std::to_string(*loss) + " at step " +
-                        std::to_string(run_.progress.global_step) +
-                        ": lower optimizer.lr, or set trainer.gradient_clip_val");
-    }
 }
 
 bool FitLoop::validation_due() const {
@@ -169,6 +167,7 @@ void FitLoop::end_epoch() {
         }
     }
     run_.metrics.send_and_wait(row_step(), run_.progress.epoch);
+    nan_watch_.settle();
     run_.events.watching(DV_TRAIN_EPOCH_END);
     ++run_.progress.epoch;
     apply_schedule(dv::Schedule::Interval::epoch);

@@ -2,6 +2,7 @@
 /// Training: epochs of batches, each batch forward, backward, step. Order of hooks: Lightning's (docs/architecture.md).
 
 #include "loops/evaluation_loop.hpp"
+#include "loops/nan_watch.hpp"
 #include "loops/stage.hpp"
 
 namespace dvhost::loops {
@@ -30,6 +31,7 @@ private:
     Run& run_;
     data::Loader loader_;
     EvaluationLoop validation_;
+    NanWatch nan_watch_;
     std::vector<dv::NamedTensor> parameters_;  // trainable
     std::vector<dv::ParameterGroup> groups_;   // names and base rates
     std::int64_t n_batches_ = 0;

@@ -1,5 +1,7 @@
 #include "loops/stage.hpp"
 
+#include "loops/nan_watch.hpp"
+
 namespace dvhost::loops {
 
 std::optional<data::Loader> open_split(const Experiment& experiment, dv::Split split) {
@@ -19,6 +21,7 @@ std::optional<data::Loader> open_split(const Experiment& experiment, dv::Split s
 std::optional<dv::Batch> next_batch(const Experiment& experiment, data::Batches& batches) {
     std::optional<dv::Batch> batch = batches.next();
     if (!batch) return batch;
+    check_frames(*batch, experiment);
     if (batch->frames.frames.scalar_type() != experiment.trainer.dtype) {
         batch->frames.frames = batch->frames.frames.to(experiment.trainer.dtype);
     }

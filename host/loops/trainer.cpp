@@ -2,6 +2,7 @@
 
 #include "loops/fit_loop.hpp"
 #include "loops/interrupt.hpp"
+#include "loops/predict_loop.hpp"
 
 namespace dvhost::loops {
 
@@ -22,7 +23,7 @@ void build_optimizer(Experiment& e) {
     if (!e.optimizer) return;
     std::vector<dv::NamedTensor> trainable;
     for (dv::NamedTensor& t : e.model->parameters()) {
-        if (t.trainable) trainable.push_back(std::move(t));
+        if (t.trainable && t.tensor.requires_grad()) trainable.push_back(std::move(t));
     }
     e.optimizer->build(trainable);
 }
@@ -73,6 +74,11 @@ void Trainer::run_stage(StageKind stage) {
         run_.events(DV_FIT_END);
         return;
     }
+    if (stage == StageKind::predict) {
+        PredictLoop(run_).run();
+        has_predicted_ = true;
+        return;
+    }
     const bool test = stage == StageKind::test;
     EvaluationLoop evaluation(run_, test ? dv::Split::test : dv::Split::val);
     if (!evaluation.any()) {
@@ -88,6 +94,7 @@ RunSummary Trainer::summary() const {
     out.fit_seconds = run_.fit_seconds;
     out.first_step_at = run_.first_step_at;
     out.stop_reason = run_.stop.reason();
+    if (has_predicted_) out.predictions = experiment_.predictions;
     for (const dv_metric& m : run_.metrics.known()) out.metrics.emplace_back(std::string(m.name.p, m.name.n), m.value);
     return out;
 }

@@ -8,7 +8,7 @@
 
 namespace dvhost::loops {
 
-enum class StageKind { fit, validate, test };
+enum class StageKind { fit, validate, test, predict };
 
 /// What a finished run has to show.
 struct RunSummary {
@@ -17,6 +17,7 @@ struct RunSummary {
     double fit_seconds = 0.0;
     std::optional<double> first_step_at;                  ///< monotonic [s]
     std::string stop_reason;                              ///< why training ended
+    std::filesystem::path predictions;                    ///< the file that the stage "predict" wrote; empty: none
 };
 
 class Trainer {
@@ -38,6 +39,7 @@ private:
 
     Experiment& experiment_;
     Run run_;
+    bool has_predicted_ = false;
 };
 
 }  // namespace dvhost::loops

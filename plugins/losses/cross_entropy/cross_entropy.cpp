@@ -46,7 +46,7 @@ at::Tensor log_probability(const at::Tensor& outputs) {
 /// with label smoothing s of K classes  (1−s) · element − s/K · Σ_c weight[c] · log softmax(o)[c]  (Szegedy et al. 2016).
 /// The mean is over the scored entries of batch × time, whatever their weights; with none it is 0 and keeps the graph.
 struct CrossEntropy final : dv::Loss {
-    enum class Reduction { mean, sum };
+    enum class Reduction { mean, sum, none };
 
     Reduction reduction = Reduction::mean;
     std::int64_t ignore_index = kVoid;
@@ -54,7 +54,9 @@ struct CrossEntropy final : dv::Loss {
     double label_smoothing = 0.0;
     static constexpr auto params =
         dv::schema(dv::p("reduction", &CrossEntropy::reduction, Reduction::mean,
-                         "over the scored entries of batch and time", dv::choices{"mean", "sum"}),
+                         "over the scored entries of batch and time; none: a value per entry, 0 where it is not scored, of "
+                         "which the host takes the mean",
+                         dv::choices{"mean", "sum", "none"}),
                    dv::p("ignore_index", &CrossEntropy::ignore_index, kVoid,
                          "a label that is not scored; negative labels never are"),
                    dv::p("class_weights", &CrossEntropy::class_weights, dv::empty,
@@ -69,6 +71,9 @@ struct CrossEntropy final : dv::Loss {
 
         const at::Tensor log_p = log_probability(outputs.flatten(0, 1));
         const at::Tensor target = scored_or_void(labels.reshape({-1}), n_classes);
+        if (reduction == Reduction::none) {
+            return elements(log_p, target, weights_like(log_p)).view(labels.sizes()).to(outputs.scalar_type());
+        }
         const at::Tensor sum = summed(log_p, target, weights_like(log_p));
         if (reduction == Reduction::sum) return sum.to(outputs.scalar_type());
         const at::Tensor n_scored = target.ge(0).sum().clamp_min(1);
@@ -99,6 +104,14 @@ private:
         const at::Tensor over_classes = weights.defined() ? log_p.matmul(weights) : log_p.sum(1);
         const at::Tensor spread = over_classes.masked_fill(target.eq(kVoid), 0.0).sum();
         return sum.mul(1.0 - label_smoothing).sub(spread, label_smoothing / static_cast<double>(log_p.size(1)));
+    }
+
+    at::Tensor elements(const at::Tensor& log_p, const at::Tensor& target, const at::Tensor& weights) const {
+        const at::Tensor of_label = at::nll_loss(log_p, target, weights, at::Reduction::None, kVoid);
+        if (label_smoothing == 0.0) return of_label;
+        const at::Tensor over_classes = weights.defined() ? log_p.matmul(weights) : log_p.sum(1);
+        return of_label.mul(1.0 - label_smoothing)
+            .sub(over_classes.masked_fill(target.eq(kVoid), 0.0), label_smoothing / static_cast<double>(log_p.size(1)));
     }
 
     at::Tensor weights_like(const at::Tensor& log_p) const {

@@ -53,6 +53,22 @@ TEST(CrossEntropy, MeanIsOverScoredEntries) {
     EXPECT_NEAR(number(cross_entropy()->value(sines(), sine_labels())), 1.8545847032, 1e-10);
 }
 
+TEST(CrossEntropy, WithoutReductionThereIsAValuePerEntry) {
+    const Config plain{{"reduction", "none"}};
+    const Config smooth{{"reduction", "none"},
+                        {"label_smoothing", 0.1},
+                        {"class_weights", dv::testing::list(2.0, 0.0, 1.0, 0.5)}};
+    for (const Config& config : {plain, smooth}) {
+        Config summed = config;
+        summed.set("reduction", "sum");
+        const at::Tensor each = cross_entropy(config)->value(sines(), sine_labels());
+        ASSERT_TRUE(each.sizes() == sine_labels().sizes());
+        EXPECT_NEAR(number(each.sum()), number(cross_entropy(summed)->value(sines(), sine_labels())), 1e-13);
+        EXPECT_EQ(number(each[0][0]), 0.0);
+        EXPECT_EQ(number(each[1][1]), 0.0);
+    }
+}
+
 TEST(CrossEntropy, SumIsOverScoredEntries) {
     EXPECT_NEAR(number(cross_entropy({{"reduction", "sum"}})->value(sines(), sine_labels())), 7.4183388129, 1e-10);
 }
