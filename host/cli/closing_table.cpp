@@ -38,6 +38,7 @@ Rows rows_of(const loops::RunSummary& summary, const std::filesystem::path& run_
         }
         rows.emplace_back("ended because", summary.stop_reason);
     }
+    if (!summary.predictions.empty()) rows.emplace_back("predictions", summary.predictions.string());
     rows.emplace_back("run folder", run_dir.string());
     return rows;
 }

@@ -27,6 +27,8 @@ struct UsageError : std::runtime_error {
 };
 
 int run(const Arguments& arguments);
+int predict(const Arguments& arguments);
+int verify(const Arguments& arguments);
 int check(const Arguments& arguments);
 int describe(const Arguments& arguments);
 int plugins_list(const Arguments& arguments);

@@ -6,9 +6,12 @@ namespace dvhost::cli {
 
 std::span<const Command> commands() {
     static constexpr std::array table{
-        Command{"run", "MANIFEST... [-o KEY=VALUE]...", "train, validate, test: the manifest's stages", run},
+        Command{"run", "MANIFEST... [-o KEY=VALUE]...", "train, validate, test, predict: the manifest's stages", run},
+        Command{"predict", "MANIFEST... [--weights FILE] [--out FILE]", "the model's outputs for the data's predict split, as a .npy file",
+                predict},
         Command{"check", "MANIFEST... [-o KEY=VALUE]...", "all that is wrong with a manifest, without running plugin code", check},
         Command{"describe", "MANIFEST... [-o KEY=VALUE]...", "the model: layers, shapes, equations, delays, cost", describe},
+        Command{"verify", "--suite NAME | --cases FILE", "models and parts against values known beforehand, one line per case", verify},
         Command{"plugins list", "[--json]", "the components there are, and files that were refused", plugins_list},
         Command{"plugins info", "ID|FILE", "parameters, an example table, and origin of a component or plugin", plugins_info},
         Command{"plugins new", "KIND ID [--into FOLDER]", "a new plugin that builds and passes its tests", plugins_new},

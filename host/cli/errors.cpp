@@ -6,6 +6,7 @@
 #include "manifest/suggest.hpp"
 #include "registry/fingerprint.hpp"
 #include "registry/refusal.hpp"
+#include "verify/case_file.hpp"
 
 #include <c10/util/Exception.h>
 
@@ -20,10 +21,10 @@ int print(const std::string& text, ExitCode code) {
     return static_cast<int>(code);
 }
 
-int print_problems(const manifest::ManifestError& error, ExitCode code) {
+int print_problems(const manifest::ManifestError& error, ExitCode code, const std::string& what = "manifest") {
     for (const manifest::Problem& p : error.problems) std::cerr << p.text() << "\n";
     const std::size_t n = error.problems.size();
-    return print(std::to_string(n) + (n == 1 ? " problem" : " problems") + " in the manifest; nothing was run", code);
+    return print(std::to_string(n) + (n == 1 ? " problem" : " problems") + " in the " + what + "; nothing was run", code);
 }
 
 }  // namespace
@@ -35,6 +36,8 @@ int report_current_exception() {
         return print(error.what(), ExitCode::usage);
     } catch (const compose::CheckError& error) {
         return print_problems(error, error.code);
+    } catch (const verify::CaseFileError& error) {
+        return print_problems(error, ExitCode::manifest, "case file");
     } catch (const manifest::ManifestError& error) {
         return print_problems(error, ExitCode::manifest);
     } catch (const registry::Refusal& error) {

@@ -1,9 +1,10 @@
+#include "cli/run.hpp"
+
 #include "cli/closing_table.hpp"
-#include "cli/options.hpp"
 #include "compose/composition.hpp"
 
-#include <iostream>
 #include <unistd.h>
+#include <iostream>
 
 namespace dvhost::cli {
 
@@ -25,14 +26,7 @@ std::unique_ptr<compose::Composition> compose_run(compose::Checked checked, regi
 
 }  // namespace
 
-int run(const Arguments& arguments) {
-    ManifestOptions options;
-    boost::program_options::options_description description("Options");
-    options.add_to(description);
-    boost::program_options::variables_map values;
-    if (!parse(arguments, "run", description, "manifest", values)) return 0;
-    options.read(values);
-
+int run_manifest(const ManifestOptions& options, const std::filesystem::path& predictions) {
     logging::Console console(STDERR_FILENO);
     logging::HostLog log(console, DV_LOG_INFO);
     Loaded loaded = load(options);
@@ -44,6 +38,7 @@ int run(const Arguments& arguments) {
         const auto composition = compose_run(std::move(checked), loaded.plugins, console, log);
         const std::string name = manifest::find_path(composition->manifest(), "run.name")->as_string();
         log.info(name + ": " + composition->run_dir().string());
+        if (!predictions.empty()) composition->set_predictions(predictions);
         try {
             const loops::RunSummary summary = composition->run();
             console.status({});
@@ -58,6 +53,16 @@ int run(const Arguments& arguments) {
     loaded.plugins.shut_down();
     for (const std::string& loss : losses) log.error(loss);
     return losses.empty() ? 0 : static_cast<int>(ExitCode::running);
+}
+
+int run(const Arguments& arguments) {
+    ManifestOptions options;
+    boost::program_options::options_description description("Options");
+    options.add_to(description);
+    boost::program_options::variables_map values;
+    if (!parse(arguments, "run", description, "manifest", values)) return 0;
+    options.read(values);
+    return run_manifest(options, {});
 }
 
 }  // namespace dvhost::cli

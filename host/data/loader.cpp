@@ -66,7 +66,7 @@ struct Batches::Ring {
             auto slot = std::make_unique<Slot>();
             slot->frames = at::empty(
                 {settings.batch_size, facts.n_frames, facts.channels, facts.height, facts.width}, at::kFloat);
-            slot->labels = at::empty({settings.batch_size}, at::kLong);
+            slot->labels = at::empty({settings.batch_size, facts.n_labels}, at::kLong);
             slot->index = at::empty({settings.batch_size}, at::kLong);
             slot->missing = size_of(i);
             slots.push_back(std::move(slot));
@@ -107,7 +107,7 @@ struct Batches::Ring {
                      dv::Random(settings.seed, static_cast<std::uint64_t>(sample), static_cast<std::uint32_t>(epoch),
                                 dv::Purpose::augment),
                      {{slot.frames.mutable_data_ptr<float>() + row * values, static_cast<std::size_t>(values)},
-                      slot.labels.mutable_data_ptr<std::int64_t>() + row});
+                      slot.labels.mutable_data_ptr<std::int64_t>() + row * facts.n_labels});
         slot.index.mutable_data_ptr<std::int64_t>()[row] = sample;
         if (slot.missing.fetch_sub(1) == 1) {
             slot.ready = batch;
@@ -145,7 +145,10 @@ struct Batches::Ring {
         const std::int64_t n = size_of(batch);
         dv::Batch out;
         out.frames = dv::Sequence::of(slot.frames.narrow(0, 0, n));
-        out.labels = facts.n_classes > 0 ? slot.labels.narrow(0, 0, n) : at::Tensor();
+        if (facts.n_classes > 0) {
+            out.labels = slot.labels.narrow(0, 0, n);
+            if (facts.n_labels == 1) out.labels = out.labels.squeeze(1);
+        }
         out.index = slot.index.narrow(0, 0, n);
         out.split = split;
         out.epoch = epoch;

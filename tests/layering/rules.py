@@ -5,12 +5,13 @@ What an include path can forbid, it forbids (a target only gets what it may use)
 import os
 import re
 
-HOST_FOLDERS = ("cli", "compose", "manifest", "registry", "loops", "checkpoint", "data", "logging", "distributed")
-ENGINE = {"loops", "checkpoint", "data", "logging", "distributed"}
+HOST_FOLDERS = ("cli", "compose", "verify", "manifest", "registry", "loops", "checkpoint", "data", "logging", "recording", "distributed")
+ENGINE = {"loops", "checkpoint", "data", "logging", "recording", "distributed"}
 HOST_MAY_INCLUDE = {
     "manifest": {"manifest"},
     "registry": {"registry"},
     "compose": {"compose", "manifest", "registry"} | ENGINE,
+    "verify": {"verify", "compose", "manifest", "registry"} | ENGINE,
     "cli": set(HOST_FOLDERS),
     **{folder: ENGINE for folder in ENGINE},
 }

@@ -48,6 +48,25 @@ TEST(Loader, GivesEverySampleOnceInOrder) {
     EXPECT_EQ(samples(loader, 0), expected);
 }
 
+/// Samples of three frames with a label for each: i, i + 1, i + 2.
+struct LabelPerFrame final : dv::Source {
+    std::int64_t size() const override { return 4; }
+    void read(std::int64_t index, dv::Random, dv::SampleSlot slot) const override {
+        std::fill(slot.frames.begin(), slot.frames.end(), 0.0f);
+        for (std::int64_t t = 0; t < 3; ++t) slot.label[t] = index + t;
+    }
+};
+
+TEST(Loader, GivesOneLabelPerFrameWhereTheDataHasThem) {
+    const dv::DataFacts facts{.n_frames = 3, .channels = 1, .height = 2, .width = 2, .n_classes = 9, .n_labels = 3};
+    const Loader loader(std::make_shared<LabelPerFrame>(), facts, dv::Split::train, {.batch_size = 3, .n_threads = 2});
+    const auto batches = loader.epoch(0, 2);
+    const auto first = batches->next();
+    EXPECT_EQ(first->labels.sizes(), (at::IntArrayRef{3, 3}));
+    EXPECT_EQ(values_of(first->labels), (std::vector<std::int64_t>{0, 1, 2, 1, 2, 3, 2, 3, 4}));
+    EXPECT_EQ(values_of(batches->next()->labels), (std::vector<std::int64_t>{3, 4, 5}));
+}
+
 TEST(Loader, ShufflesByEpochAndSeedAlone) {
     const auto order = [](std::uint64_t seed, std::int64_t epoch, std::int64_t threads, std::int64_t prefetch) {
         return samples(loader_of(101, {.batch_size = 8, .n_threads = threads, .prefetch = prefetch, .shuffle = true, .seed = seed}), epoch);
