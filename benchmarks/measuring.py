@@ -55,3 +55,15 @@ def first_step_seconds(dvhost):
 def plain_pytorch(python, *arguments):
     script = os.path.join(ROOT, "benchmarks", "plain_pytorch.py")
     return json.loads(subprocess.run([python, "-B", script, *arguments], check=True, capture_output=True, text=True).stdout)
+
+
+def dynvision_python(venv=None):
+    """The interpreter of the environment with DynVision 0.1.0 in it; made if none is named."""
+    if venv:
+        return os.path.join(venv, "bin", "python")
+    make = os.path.join(ROOT, "tests", "readers", "environment.py")
+    requirements = os.path.join(ROOT, "benchmarks", "temporal", "requirements.txt")
+    made = subprocess.run([sys.executable, "-B", make, requirements], capture_output=True, text=True)
+    if made.returncode != 0:
+        sys.exit(f"{made.stderr}Or name an environment with dynvision 0.1.0: --venv")
+    return made.stdout.strip()
