@@ -235,7 +235,7 @@ function(_dv_add_plugin_tests name)
     if(conformance)
         _dv_conformance_config(${name} config)
         add_test(NAME conformance.${name} COMMAND ${conformance} $<TARGET_FILE:${name}> ${config})
-        set_tests_properties(conformance.${name} PROPERTIES LABELS "plugin;conformance" TIMEOUT 600)
+        set_tests_properties(conformance.${name} PROPERTIES LABELS "plugin;conformance" TIMEOUT 600 ENVIRONMENT OMP_NUM_THREADS=1)
     endif()
 endfunction()
 

@@ -44,7 +44,7 @@ double worst(const std::vector<at::Tensor>& inputs, const std::function<at::Tens
     return out;
 }
 
-class Gradients : public testing::Test {
+class HandWrittenBackward : public testing::Test {
 protected:
     dv::Random random{11, 0, 0, dv::Purpose::synthesize};
     at::Tensor parameter(at::IntArrayRef sizes, double scale = 1.0) {
@@ -77,11 +77,11 @@ protected:
     at::Tensor direction = noise({14, 3, 4, 5}, random);
 };
 
-TEST_F(Gradients, OfALinearScan) {
+TEST_F(HandWrittenBackward, OfALinearScan) {
     EXPECT_LT(worst(inputs, [&] { return recurrent_scan(scan()).activity.mul(direction).sum(); }), 1e-7);
 }
 
-TEST_F(Gradients, OfARectifiedScan) {
+TEST_F(HandWrittenBackward, OfARectifiedScan) {
     EXPECT_LT(worst(inputs,
                     [&] {
                         RecurrentScan s = scan();
@@ -91,7 +91,7 @@ TEST_F(Gradients, OfARectifiedScan) {
               1e-6);
 }
 
-TEST_F(Gradients, OfAScanWithARectifiedDrive) {
+TEST_F(HandWrittenBackward, OfAScanWithARectifiedDrive) {
     EXPECT_LT(worst(inputs,
                     [&] {
                         RecurrentScan s = scan();
@@ -101,7 +101,7 @@ TEST_F(Gradients, OfAScanWithARectifiedDrive) {
               1e-6);
 }
 
-TEST_F(Gradients, OfAScanWithAPowerWhoseConstantsAreTrained) {
+TEST_F(HandWrittenBackward, OfAScanWithAPowerWhoseConstantsAreTrained) {
     const at::Tensor gain = constant(0.8), exponent = constant(1.5);
     inputs.push_back(gain);
     inputs.push_back(exponent);
@@ -116,7 +116,7 @@ TEST_F(Gradients, OfAScanWithAPowerWhoseConstantsAreTrained) {
               1e-5);
 }
 
-TEST_F(Gradients, OfAStillImageAreSummedBlockByBlock) {
+TEST_F(HandWrittenBackward, OfAStillImageAreSummedBlockByBlock) {
     EXPECT_LT(worst({still, weight, bias, history},
                     [&] {
                         RecurrentScan s = scan();
@@ -127,7 +127,7 @@ TEST_F(Gradients, OfAStillImageAreSummedBlockByBlock) {
               1e-6);
 }
 
-TEST_F(Gradients, ThroughReaders) {
+TEST_F(HandWrittenBackward, ThroughReaders) {
     EXPECT_LT(worst(inputs,
                     [&] {
                         RecurrentScan s = scan();
@@ -141,7 +141,7 @@ TEST_F(Gradients, ThroughReaders) {
               1e-6);
 }
 
-TEST_F(Gradients, ThroughReadersAlone) {
+TEST_F(HandWrittenBackward, ThroughReadersAlone) {
     EXPECT_LT(worst({film, weight},
                     [&] {
                         RecurrentScan s = scan();
@@ -151,7 +151,7 @@ TEST_F(Gradients, ThroughReadersAlone) {
               1e-6);
 }
 
-TEST_F(Gradients, OfAConvolution) {
+TEST_F(HandWrittenBackward, OfAConvolution) {
     const at::Tensor x = parameter({2, 9, 5, 4}).detach().contiguous(at::MemoryFormat::ChannelsLast).contiguous();
     const at::Tensor image = x.requires_grad_(true), kernel = parameter({5, 9, 3, 3}, 0.3), shift = parameter({5});
     for (const std::int64_t stride : {1, 2}) {
@@ -169,7 +169,7 @@ TEST_F(Gradients, OfAConvolution) {
     }
 }
 
-TEST_F(Gradients, BFloat16IsTheFloatResultRounded) {
+TEST_F(HandWrittenBackward, BFloat16IsTheFloatResultRounded) {
     const auto in = [&](at::ScalarType type) {
         RecurrentScan s = scan();
         s.options = at::TensorOptions(type);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace {
 
 using dv::testing::Config;
@@ -26,6 +28,29 @@ TEST(Cordsnet, IsDynVisions) {
         means.expect(1, ".00404185969 .00729973897 .00996012855 .0121678374 .0140256039 .0156187888");
         means.expect(4, ".00795697074 .0145613199 .0205186814 .0263067447 .0324648024 .0399371425");
         means.expect(8, ".0318579963 .057966076 .0802475124 .0999317218 .117903819 .135026826");
+    }
+}
+
+TEST(Cordsnet, BothPlansGiveTheSameGradients) {
+    const auto model = golden::filled(plugin(), "cordsnet", {{"n_timesteps", 5}, {"idle_timesteps", 1}}, 32);
+    const dv::Sequence shown = dv::Sequence::of(golden::image(2, 32)).shown_for(5);
+    std::vector<at::Tensor> expected;
+    for (const auto plan : {dv::EnginePlan::reference, dv::EnginePlan::fast}) {
+        model->set_plan(plan);
+        for (const dv::NamedTensor& p : model->parameters()) p.tensor.mutable_grad().reset();
+        model->forward_sequence(shown).pow(2).sum().backward();
+        std::size_t i = 0;
+        for (const dv::NamedTensor& p : model->parameters()) {
+            if (!p.tensor.grad().defined()) continue;
+            const at::Tensor gradient = p.tensor.grad().clone();
+            if (plan == dv::EnginePlan::reference) {
+                expected.push_back(gradient);
+                continue;
+            }
+            const double scale = expected.at(i).abs().max().item<double>();
+            EXPECT_LT(gradient.sub(expected.at(i)).abs().max().item<double>(), 1e-10 * std::max(scale, 1e-3)) << p.name;
+            ++i;
+        }
     }
 }
 
