@@ -50,41 +50,44 @@ void apply_rows(const Gather& g, const T* x, std::int64_t k, std::int64_t n, con
     const std::int64_t chunks = (rows.count() + kChunk - 1) / kChunk;
     const std::vector<T> zeros(static_cast<std::size_t>(k), T{0});
     const Kernels<T>& kernel = *kernels<T>();
-    parallel_for(chunks * static_cast<std::int64_t>(cut.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<const T*> a(static_cast<std::size_t>(g.n_taps * kRows)), b(static_cast<std::size_t>(g.n_taps));
-        T* c[kRows];
-        for (std::int64_t unit = begin; unit < end; ++unit) {
-            const Panel& panel = cut[static_cast<std::size_t>(unit / chunks)];
-            const std::int64_t from = unit % chunks * kChunk, to = std::min(from + kChunk, rows.count());
-            const T* weights = packed + panel.offset * kLanes<T> * g.n_taps * k;
-            for (std::int64_t at = from; at < to; at += kRows) {
-                const int r = static_cast<int>(std::min<std::int64_t>(kRows, to - at));
-                std::int64_t used = 0;
-                const std::int32_t* source[kRows];
-                const T* image[kRows];
-                for (int i = 0; i < r; ++i) {
-                    const std::int64_t place = rows.place(at + i), of = rows.image(at + i);
-                    source[i] = g.source.data() + place * g.n_taps;
-                    image[i] = x + of * g.n_source_rows * k;
-                    c[i] = y + (of * g.n_rows + g.order[static_cast<std::size_t>(place)]) * columns + panel.begin;
-                }
-                for (std::int64_t tap = 0; tap < g.n_taps; ++tap) {
-                    bool any = false;
-                    const T** to_a = a.data() + used * r;
+    parallel_for(
+        chunks * static_cast<std::int64_t>(cut.size()), 1,
+        [&](std::int64_t begin, std::int64_t end) {
+            std::vector<const T*> a(static_cast<std::size_t>(g.n_taps * kRows)), b(static_cast<std::size_t>(g.n_taps));
+            T* c[kRows];
+            for (std::int64_t unit = begin; unit < end; ++unit) {
+                const Panel& panel = cut[static_cast<std::size_t>(unit / chunks)];
+                const std::int64_t from = unit % chunks * kChunk, to = std::min(from + kChunk, rows.count());
+                const T* weights = packed + panel.offset * kLanes<T> * g.n_taps * k;
+                for (std::int64_t at = from; at < to; at += kRows) {
+                    const int r = static_cast<int>(std::min<std::int64_t>(kRows, to - at));
+                    std::int64_t used = 0;
+                    const std::int32_t* source[kRows];
+                    const T* image[kRows];
                     for (int i = 0; i < r; ++i) {
-                        const std::int32_t s = source[i][tap];
-                        any = any || s >= 0;
-                        to_a[i] = s >= 0 ? image[i] + s * k : zeros.data();
+                        const std::int64_t place = rows.place(at + i), of = rows.image(at + i);
+                        source[i] = g.source.data() + place * g.n_taps;
+                        image[i] = x + of * g.n_source_rows * k;
+                        c[i] = y + (of * g.n_rows + g.order[static_cast<std::size_t>(place)]) * columns + panel.begin;
                     }
-                    if (!any) continue;
-                    b[static_cast<std::size_t>(used)] = weights + tap * k * panel.n_vectors * kLanes<T>;
-                    ++used;
+                    for (std::int64_t tap = 0; tap < g.n_taps; ++tap) {
+                        bool any = false;
+                        const T** to_a = a.data() + used * r;
+                        for (int i = 0; i < r; ++i) {
+                            const std::int32_t s = source[i][tap];
+                            any = any || s >= 0;
+                            to_a[i] = s >= 0 ? image[i] + s * k : zeros.data();
+                        }
+                        if (!any) continue;
+                        b[static_cast<std::size_t>(used)] = weights + tap * k * panel.n_vectors * kLanes<T>;
+                        ++used;
+                    }
+                    kernel.rows({a.data(), r, panel.n_vectors, used, k, b.data(), start ? start + panel.begin : nullptr,
+                                 c, static_cast<int>(panel.width)});
                 }
-                kernel.rows({a.data(), r, panel.n_vectors, used, k, b.data(), start ? start + panel.begin : nullptr, c,
-                             static_cast<int>(panel.width)});
             }
-        }
-    });
+        },
+        static_cast<double>(rows.count() * g.n_taps * k) * static_cast<double>(columns));
 }
 
 /// Operands of a weight gradient: x and d are [image·row][channel].
@@ -144,28 +147,35 @@ void add_products(const Products<T>& p, const Part& part, T* sums) {
 template <class T>
 at::Tensor products(const Products<T>& p, at::TensorOptions options) {
     const std::int64_t n_rows = Rows(p.g, p.n).count();
+    const double work = static_cast<double>(n_rows * p.g.n_taps * p.k) * static_cast<double>(p.columns);
     constexpr std::int64_t kSlices = 4;
     const std::int64_t data = p.n * (p.g.n_source_rows * p.k + p.g.n_rows * p.columns);
     if (kSlices * p.sums() < data) {  // many rows: every slice has sums of its own
         at::Tensor sums = at::zeros({kSlices, p.g.n_taps, p.k, p.padded()}, options);
         T* to = sums.mutable_data_ptr<T>();
-        parallel_for(kSlices, 1, [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = begin; i < end; ++i) {
-                add_products(p, {n_rows * i / kSlices, n_rows * (i + 1) / kSlices, 0, p.g.n_taps, 0, p.blocks()},
-                             to + i * p.sums());
-            }
-        });
+        parallel_for(
+            kSlices, 1,
+            [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t i = begin; i < end; ++i) {
+                    add_products(p, {n_rows * i / kSlices, n_rows * (i + 1) / kSlices, 0, p.g.n_taps, 0, p.blocks()},
+                                 to + i * p.sums());
+                }
+            },
+            work);
         return sums.sum(0);
     }
     at::Tensor sums = at::zeros({p.g.n_taps, p.k, p.padded()}, options);
     T* to = sums.mutable_data_ptr<T>();
     const std::int64_t group = std::max<std::int64_t>(1, p.blocks() / 4), groups = (p.blocks() + group - 1) / group;
-    parallel_for(p.g.n_taps * groups, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t unit = begin; unit < end; ++unit) {
-            const std::int64_t tap = unit / groups, first = unit % groups * group;
-            add_products(p, {0, n_rows, tap, tap + 1, first, std::min(first + group, p.blocks())}, to);
-        }
-    });
+    parallel_for(
+        p.g.n_taps * groups, 1,
+        [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t unit = begin; unit < end; ++unit) {
+                const std::int64_t tap = unit / groups, first = unit % groups * group;
+                add_products(p, {0, n_rows, tap, tap + 1, first, std::min(first + group, p.blocks())}, to);
+            }
+        },
+        work);
     return sums;
 }
 
@@ -226,7 +236,7 @@ bool Convolver::suits(const Convolution& convolution, at::ScalarType type) {
 }
 
 Convolver::Convolver(const Convolution& convolution, const Grid& in)
-    : weight_(convolution.weight.detach().contiguous(at::MemoryFormat::ChannelsLast)),
+    : weight_(convolution.weight.detach().contiguous()),
       in_(in),
       out_(grid_after(convolution, in)),
       ky_(weight_.size(2)),
@@ -267,7 +277,7 @@ const at::Tensor& Convolver::packed() const {
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
             packed_ = pack<T>(n_taps, n_in, out_.channels, weight_.options(),
                               [=](std::int64_t to, std::int64_t from, std::int64_t tap) {
-                                  return w[(to * n_taps + tap) * n_in + from];
+                                  return w[(to * n_in + from) * n_taps + tap];
                               });
         });
     }
@@ -282,7 +292,7 @@ const at::Tensor& Convolver::packed_backward() const {
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
             packed_backward_ = pack<T>(n_taps, out_.channels, n_in, weight_.options(),
                                        [=](std::int64_t to, std::int64_t from, std::int64_t tap) {
-                                           return w[(from * n_taps + tap) * n_in + to];
+                                           return w[(from * n_in + to) * n_taps + tap];
                                        });
         });
     }

@@ -24,14 +24,18 @@ c10::MemoryFormat layout_for(const at::Tensor& frames) {
     return doubles ? c10::MemoryFormat::Contiguous : c10::MemoryFormat::ChannelsLast;
 }
 
+/// Convolvers read weights as they are.
+void lay_out(Convolution& c, c10::MemoryFormat layout) {
+    if (!Convolver::suits(c, c.weight.scalar_type())) c.weight = c.weight.contiguous(layout);
+}
+
 void lay_out(Map& map, c10::MemoryFormat layout) {
-    if (auto* convolution = std::get_if<Convolution>(&map))
-        convolution->weight = convolution->weight.contiguous(layout);
+    if (auto* convolution = std::get_if<Convolution>(&map)) lay_out(*convolution, layout);
 }
 
 /// The same circuit, its convolutions' weights laid out once for all their uses.
 Circuit laid_out(Circuit circuit, c10::MemoryFormat layout) {
-    const auto convolution = [&](Convolution& c) { c.weight = c.weight.contiguous(layout); };
+    const auto convolution = [&](Convolution& c) { lay_out(c, layout); };
     for (Map& map : circuit.front) lay_out(map, layout);
     for (Layer& layer : circuit.layers) {
         convolution(layer.feedforward.first);

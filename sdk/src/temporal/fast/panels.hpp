@@ -42,17 +42,20 @@ at::Tensor pack(std::int64_t n_taps, std::int64_t k, std::int64_t columns, at::T
     const auto cut = panels(columns, kLanes<T>);
     at::Tensor packed = at::empty({padded<T>(columns) * n_taps * k}, options);
     T* out = packed.mutable_data_ptr<T>();
-    parallel_for(static_cast<std::int64_t>(cut.size()) * n_taps, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-            const Panel& panel = cut[static_cast<std::size_t>(i / n_taps)];
-            const std::int64_t tap = i % n_taps, row = panel.n_vectors * kLanes<T>;
-            T* to = out + panel.offset * kLanes<T> * n_taps * k + tap * k * row;
-            for (std::int64_t r = 0; r < k; ++r, to += row) {
-                for (std::int64_t c = 0; c < panel.width; ++c) to[c] = weight(panel.begin + c, r, tap);
-                std::fill(to + panel.width, to + row, T{0});
+    parallel_for(
+        static_cast<std::int64_t>(cut.size()) * n_taps, 1,
+        [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) {
+                const Panel& panel = cut[static_cast<std::size_t>(i / n_taps)];
+                const std::int64_t tap = i % n_taps, row = panel.n_vectors * kLanes<T>;
+                T* to = out + panel.offset * kLanes<T> * n_taps * k + tap * k * row;
+                for (std::int64_t r = 0; r < k; ++r, to += row) {
+                    for (std::int64_t c = 0; c < panel.width; ++c) to[c] = weight(panel.begin + c, r, tap);
+                    std::fill(to + panel.width, to + row, T{0});
+                }
             }
-        }
-    });
+        },
+        16.0 * static_cast<double>(n_taps * k) * static_cast<double>(columns));
     return packed;
 }
 

@@ -26,11 +26,12 @@ struct Work {
 
 }  // namespace
 
-void parallel_for(std::int64_t n, std::int64_t grain, const std::function<void(std::int64_t, std::int64_t)>& body) {
+void parallel_for(std::int64_t n, std::int64_t grain, const std::function<void(std::int64_t, std::int64_t)>& body,
+                  double work_to_do) {
     Work work{n, grain, body};
     const std::int64_t pieces = (n + grain - 1) / grain;
     const auto threads = static_cast<unsigned>(std::min<std::int64_t>(at::get_num_threads(), pieces));
-    if (threads < 2 || !GOMP_parallel || at::in_parallel_region()) {
+    if (threads < 2 || work_to_do < kEnoughWork || !GOMP_parallel || at::in_parallel_region()) {
         work.take();
         return;
     }

@@ -63,16 +63,19 @@ void pool_place(const Reader& r, const T* image, std::int64_t y, std::int64_t x,
 template <class T>
 void pool_images(const Reader& r, const T* x, std::int64_t n, T* out, unsigned char* places) {
     const std::int64_t channels = r.in.channels, rows = n * r.out.height;
-    parallel_for(rows, 4, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<accumulator_t<T>> best(static_cast<std::size_t>(channels));
-        for (std::int64_t row = begin; row < end; ++row) {
-            const std::int64_t image = row / r.out.height, y = row % r.out.height;
-            for (std::int64_t px = 0; px < r.out.width; ++px) {
-                const std::int64_t at = (row * r.out.width + px) * channels;
-                pool_place(r, x + image * r.in.units(), y, px, out + at, places + at, best);
+    parallel_for(
+        rows, 4,
+        [&](std::int64_t begin, std::int64_t end) {
+            std::vector<accumulator_t<T>> best(static_cast<std::size_t>(channels));
+            for (std::int64_t row = begin; row < end; ++row) {
+                const std::int64_t image = row / r.out.height, y = row % r.out.height;
+                for (std::int64_t px = 0; px < r.out.width; ++px) {
+                    const std::int64_t at = (row * r.out.width + px) * channels;
+                    pool_place(r, x + image * r.in.units(), y, px, out + at, places + at, best);
+                }
             }
-        }
-    });
+        },
+        static_cast<double>(n * r.out.units() * r.pool->kernel * r.pool->kernel));
 }
 
 std::int64_t nearest(std::int64_t i, std::int64_t in, std::int64_t out) { return i * in / out; }
@@ -90,48 +93,58 @@ void for_places(const Reader& r, const Body& body) {
 template <class T>
 void pick_images(const Reader& r, const T* x, std::int64_t n, T* out) {
     const std::int64_t channels = r.in.channels;
-    parallel_for(n, 4, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-            for_places(r, [&](std::int64_t to, std::int64_t from) {
-                const T* source = x + i * r.in.units() + from * channels;
-                std::copy(source, source + channels, out + i * r.out.units() + to * channels);
-            });
-        }
-    });
+    parallel_for(
+        n, 4,
+        [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) {
+                for_places(r, [&](std::int64_t to, std::int64_t from) {
+                    const T* source = x + i * r.in.units() + from * channels;
+                    std::copy(source, source + channels, out + i * r.out.units() + to * channels);
+                });
+            }
+        },
+        static_cast<double>(n * r.out.units()));
 }
 
 template <class T>
 void add_pool_gradient(const Reader& r, const T* d, const unsigned char* places, std::int64_t n, T* to) {
     const std::int64_t channels = r.in.channels, k = r.pool->kernel;
-    parallel_for(n, 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<std::int64_t> offset(static_cast<std::size_t>(k * k));
-        for (std::int64_t i = begin; i < end; ++i) {
-            T* image = to + i * r.in.units();
-            for (std::int64_t y = 0; y < r.out.height; ++y) {
-                for (std::int64_t x = 0; x < r.out.width; ++x) {
-                    const Window w(*r.pool, r.in, y, x);
-                    for (std::int64_t p = 0; p < k * k; ++p)
-                        offset[static_cast<std::size_t>(p)] = ((w.y0 + p / k) * r.in.width + w.x0 + p % k) * channels;
-                    const std::int64_t at = i * r.out.units() + (y * r.out.width + x) * channels;
-                    for (std::int64_t c = 0; c < channels; ++c) image[offset[places[at + c]] + c] += d[at + c];
+    parallel_for(
+        n, 1,
+        [&](std::int64_t begin, std::int64_t end) {
+            std::vector<std::int64_t> offset(static_cast<std::size_t>(k * k));
+            for (std::int64_t i = begin; i < end; ++i) {
+                T* image = to + i * r.in.units();
+                for (std::int64_t y = 0; y < r.out.height; ++y) {
+                    for (std::int64_t x = 0; x < r.out.width; ++x) {
+                        const Window w(*r.pool, r.in, y, x);
+                        for (std::int64_t p = 0; p < k * k; ++p)
+                            offset[static_cast<std::size_t>(p)] =
+                                ((w.y0 + p / k) * r.in.width + w.x0 + p % k) * channels;
+                        const std::int64_t at = i * r.out.units() + (y * r.out.width + x) * channels;
+                        for (std::int64_t c = 0; c < channels; ++c) image[offset[places[at + c]] + c] += d[at + c];
+                    }
                 }
             }
-        }
-    });
+        },
+        4.0 * static_cast<double>(n * r.out.units()));
 }
 
 template <class T>
 void add_pick_gradient(const Reader& r, const T* d, std::int64_t n, T* to) {
     const std::int64_t channels = r.in.channels;
-    parallel_for(n, 4, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-            for_places(r, [&](std::int64_t small, std::int64_t large) {
-                const T* from = d + i * r.out.units() + small * channels;
-                T* into = to + i * r.in.units() + large * channels;
-                for (std::int64_t c = 0; c < channels; ++c) into[c] += from[c];
-            });
-        }
-    });
+    parallel_for(
+        n, 4,
+        [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) {
+                for_places(r, [&](std::int64_t small, std::int64_t large) {
+                    const T* from = d + i * r.out.units() + small * channels;
+                    T* into = to + i * r.in.units() + large * channels;
+                    for (std::int64_t c = 0; c < channels; ++c) into[c] += from[c];
+                });
+            }
+        },
+        static_cast<double>(n * r.out.units()));
 }
 
 }  // namespace

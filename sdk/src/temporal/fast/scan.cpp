@@ -159,10 +159,13 @@ private:
 };
 
 template <class Body>
-void for_tiles(std::int64_t size, const Body& body) {
-    parallel_for(size, kGrain, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t at = begin; at < end; at += kTile) body(at, std::min(kTile, end - at));
-    });
+void for_tiles(std::int64_t size, std::size_t n_steps, const Body& body) {
+    parallel_for(
+        size, kGrain,
+        [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t at = begin; at < end; at += kTile) body(at, std::min(kTile, end - at));
+        },
+        8.0 * static_cast<double>(size) * static_cast<double>(n_steps));
 }
 
 }  // namespace
@@ -171,7 +174,7 @@ template <class T>
 void scan_forward(const ScanRule& rule, const std::vector<ForwardStep<T>>& steps, accumulator_t<T>* carry,
                   std::int64_t size) {
     const Constants<accumulator_t<T>> by(rule);
-    for_tiles(size, [&](std::int64_t begin, std::int64_t n) {
+    for_tiles(size, steps.size(), [&](std::int64_t begin, std::int64_t n) {
         ForwardTile<T> tile(rule, by, begin, n);
         for (const ForwardStep<T>& step : steps) tile.step(step, carry + begin);
     });
@@ -182,7 +185,7 @@ void scan_backward(const ScanRule& rule, const std::vector<BackwardStep<T>>& ste
                    std::int64_t size, ScanSums* sums) {
     const Constants<accumulator_t<T>> by(rule);
     std::vector<ScanSums> of_tile(sums ? static_cast<std::size_t>((size + kTile - 1) / kTile) : 0);
-    for_tiles(size, [&](std::int64_t begin, std::int64_t n) {
+    for_tiles(size, steps.size(), [&](std::int64_t begin, std::int64_t n) {
         BackwardTile<T> tile(rule, by, begin, n, sums ? &of_tile[static_cast<std::size_t>(begin / kTile)] : nullptr);
         for (auto step = steps.rbegin(); step != steps.rend(); ++step) tile.step(*step, carry + begin);
     });

@@ -213,40 +213,43 @@ at::Tensor Winograd::convolved(const at::Tensor& x, const at::Tensor& packed, st
     const std::int64_t n_tiles = n * tiles_y_ * tiles_x_, at_once = tiles_at_once(k_step + column_step);
     const auto cut = panels(columns, kLanes<float>);
     const Kernels<float>& kernel = *kernels<float>();
-    parallel_for((n_tiles + at_once - 1) / at_once, 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> in(static_cast<std::size_t>(kPoints * at_once * k_step)),
-            out(static_cast<std::size_t>(kPoints * at_once * column_step));
-        const float* input_rows[kPoints];
-        float* result_rows[kPoints];
-        for (std::int64_t unit = begin; unit < end; ++unit) {
-            const std::int64_t first = unit * at_once, tiles = std::min(at_once, n_tiles - first);
-            for (std::int64_t t = 0; t < tiles; ++t) {
-                tiling.rows(from, k, first + t, kernel_ / 2, kTileSide, input_rows);
-                tile_of_inputs(input_rows, k, in.data() + t * k_step, at_once * k_step);
-            }
-            for (std::int64_t p = 0; p < kPoints; ++p) {
-                for (const Panel& panel : cut) {
-                    const float* b =
-                        weights + panel.offset * kLanes<float> * kPoints * k + p * k * panel.n_vectors * kLanes<float>;
-                    for (std::int64_t t = 0; t < tiles; t += kRows) {
-                        const int r = static_cast<int>(std::min<std::int64_t>(kRows, tiles - t));
-                        const float* a[kRows];
-                        float* c[kRows];
-                        for (int i = 0; i < r; ++i) {
-                            a[i] = in.data() + (p * at_once + t + i) * k_step;
-                            c[i] = out.data() + (p * at_once + t + i) * column_step + panel.begin;
+    parallel_for(
+        (n_tiles + at_once - 1) / at_once, 1,
+        [&](std::int64_t begin, std::int64_t end) {
+            std::vector<float> in(static_cast<std::size_t>(kPoints * at_once * k_step)),
+                out(static_cast<std::size_t>(kPoints * at_once * column_step));
+            const float* input_rows[kPoints];
+            float* result_rows[kPoints];
+            for (std::int64_t unit = begin; unit < end; ++unit) {
+                const std::int64_t first = unit * at_once, tiles = std::min(at_once, n_tiles - first);
+                for (std::int64_t t = 0; t < tiles; ++t) {
+                    tiling.rows(from, k, first + t, kernel_ / 2, kTileSide, input_rows);
+                    tile_of_inputs(input_rows, k, in.data() + t * k_step, at_once * k_step);
+                }
+                for (std::int64_t p = 0; p < kPoints; ++p) {
+                    for (const Panel& panel : cut) {
+                        const float* b = weights + panel.offset * kLanes<float> * kPoints * k +
+                                         p * k * panel.n_vectors * kLanes<float>;
+                        for (std::int64_t t = 0; t < tiles; t += kRows) {
+                            const int r = static_cast<int>(std::min<std::int64_t>(kRows, tiles - t));
+                            const float* a[kRows];
+                            float* c[kRows];
+                            for (int i = 0; i < r; ++i) {
+                                a[i] = in.data() + (p * at_once + t + i) * k_step;
+                                c[i] = out.data() + (p * at_once + t + i) * column_step + panel.begin;
+                            }
+                            kernel.rows({a, r, panel.n_vectors, 1, k, &b, nullptr, c, panel.n_vectors * kLanes<float>});
                         }
-                        kernel.rows({a, r, panel.n_vectors, 1, k, &b, nullptr, c, panel.n_vectors * kLanes<float>});
                     }
                 }
+                for (std::int64_t t = 0; t < tiles; ++t) {
+                    tiling.rows(to, columns, first + t, 0, result_, result_rows);
+                    tile_to_results(out.data() + t * column_step, at_once * column_step, static_cast<int>(result_),
+                                    start, result_rows, columns);
+                }
             }
-            for (std::int64_t t = 0; t < tiles; ++t) {
-                tiling.rows(to, columns, first + t, 0, result_, result_rows);
-                tile_to_results(out.data() + t * column_step, at_once * column_step, static_cast<int>(result_), start,
-                                result_rows, columns);
-            }
-        }
-    });
+        },
+        static_cast<double>(n_tiles * kPoints * k) * static_cast<double>(columns));
     return y;
 }
 
