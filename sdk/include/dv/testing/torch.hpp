@@ -39,7 +39,8 @@ struct ReferenceLoss final : Loss {
     at::Tensor value(const at::Tensor& outputs, const at::Tensor& labels) const override;
 };
 
-/// How well autograd's gradient of `function` agrees with central differences, at up to `n_probes` elements of `leaf`.
+/// How well autograd's gradient of `function` agrees with differences to both sides, at up to `n_probes` elements of `leaf`. At a
+/// kink any value between the two slopes agrees.
 struct GradientAgreement {
     double worst = 0.0;  ///< largest |autograd − differences|, relative to the leaf's largest gradient (at least 1e-3)
     std::string where;   ///< "element 7: autograd 0.5, differences 0.25"

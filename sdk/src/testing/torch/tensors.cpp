@@ -112,7 +112,12 @@ GradientAgreement gradient_agreement(const std::function<at::Tensor()>& function
 
     const double largest = leaf.numel() == 0 ? 0.0 : by_autograd.abs().max().item<double>();
     const at::Tensor values = leaf.detach().view({-1});  // shares memory with the leaf
-    const auto slope_at = [&](std::int64_t i, double eps) {
+    const double here = projected().item<double>();
+    // How far `gradient` is from the slopes on both sides. At a kink, a unit at rest for one, any value between them is right.
+    struct Distance {
+        double from_slopes, mean_slope;
+    };
+    const auto distance_at = [&](std::int64_t i, double eps, double gradient) {
         const at::Tensor element = values[i];
         const double kept = element.item<double>();
         element.fill_(kept + eps);
@@ -120,7 +125,9 @@ GradientAgreement gradient_agreement(const std::function<at::Tensor()>& function
         element.fill_(kept - eps);
         const double below = projected().item<double>();
         element.fill_(kept);
-        return (above - below) / (2.0 * eps);
+        const double right = (above - here) / eps, left = (here - below) / eps;
+        const double nearest = std::clamp(gradient, std::min(left, right), std::max(left, right));
+        return Distance{std::abs(gradient - nearest), (left + right) / 2.0};
     };
 
     GradientAgreement out;
@@ -129,8 +136,8 @@ GradientAgreement gradient_agreement(const std::function<at::Tensor()>& function
         double best = std::numeric_limits<double>::infinity();
         double found = 0.0;
         for (const double eps : {1e-5, 1e-6, 1e-7}) {  // a kink may lie within one of them
-            const double slope = slope_at(i, eps);
-            const double error = std::abs(slope - expected) / std::max({1e-3, largest, std::abs(slope)});
+            const auto [distance, slope] = distance_at(i, eps, expected);
+            const double error = distance / std::max({1e-3, largest, std::abs(slope)});
             if (!(error < best)) continue;
             best = error;
             found = slope;
