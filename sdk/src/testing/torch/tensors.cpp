@@ -126,8 +126,9 @@ GradientAgreement gradient_agreement(const std::function<at::Tensor()>& function
         const double below = projected().item<double>();
         element.fill_(kept);
         const double right = (above - here) / eps, left = (here - below) / eps;
-        const double nearest = std::clamp(gradient, std::min(left, right), std::max(left, right));
-        return Distance{std::abs(gradient - nearest), (left + right) / 2.0};
+        const double mean = (left + right) / 2.0;
+        const bool between = gradient >= std::min(left, right) && gradient <= std::max(left, right);
+        return Distance{between ? 0.0 : std::abs(gradient - mean), mean};
     };
 
     GradientAgreement out;
