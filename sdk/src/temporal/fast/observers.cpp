@@ -1,7 +1,5 @@
 #include "observers.hpp"
 
-#include <algorithm>
-
 namespace dv::temporal::fast {
 
 Observers::Observers(const Circuit& circuit, const RunOptions& options, std::int64_t n_timesteps)
@@ -10,12 +8,6 @@ Observers::Observers(const Circuit& circuit, const RunOptions& options, std::int
     for (std::size_t l = 0; l < circuit.layers.size(); ++l) {
         for (std::int64_t t = 0; t < n_timesteps; ++t) wanted_.push_back(options.recorder->wants(l, t));
     }
-}
-
-bool Observers::watch(std::size_t layer, std::size_t operation) const {
-    if (!wanted_.empty() && circuit_.layers[layer].operations[operation].kind == Operation::Kind::record) return true;
-    return std::any_of(options_.probes.begin(), options_.probes.end(),
-                       [&](const Probe& p) { return p.layer == layer && p.operation == operation; });
 }
 
 void Observers::see(std::size_t layer, std::size_t operation, const Stretch& signal) {

@@ -14,7 +14,6 @@ public:
 
     /// From now on step 0 of a stretch is step `offset` of the run.
     void start_at(std::int64_t offset) { offset_ = offset; }
-    bool watch(std::size_t layer, std::size_t operation) const;
     /// What operation `operation` of `layer` gives.
     void see(std::size_t layer, std::size_t operation, const Stretch& signal);
     std::vector<Signal> probed() const;

@@ -39,13 +39,4 @@ History Track::newest() const {
     return history;
 }
 
-void Track::keep(std::int64_t n) {
-    const std::int64_t oldest = end() - n;
-    std::erase_if(parts_, [&](const Stretch& part) { return part.end <= oldest; });
-    for (Stretch& part : parts_) {
-        if (part.begin < oldest)
-            part = part.slice(oldest, part.end).mapped([](const at::Tensor& x) { return x.clone(); });
-    }
-}
-
 }  // namespace dv::temporal::fast

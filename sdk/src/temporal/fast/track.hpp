@@ -17,8 +17,6 @@ public:
     Stretch between(std::int64_t from, std::int64_t to) const;
     /// The newest entries, as many as the history it began with could keep.
     History newest() const;
-    /// Forgets what lies before the newest `n` steps.
-    void keep(std::int64_t n);
 
 private:
     std::int64_t begin() const { return parts_.empty() ? 0 : parts_.front().begin; }
