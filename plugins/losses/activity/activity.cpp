@@ -10,6 +10,7 @@
 namespace {
 
 enum class Mode { absolute, signed_mean };
+enum class Compat { none, dynvision_0_1 };
 
 /// One entry of `monitor`.
 struct Watched {
@@ -37,16 +38,24 @@ struct ActivityLoss final : dv::Loss {
     Reduction reduction{};
     double order = 1.0;
     std::vector<Watched> watched;
+    Compat compat = Compat::none;
     static constexpr auto params = dv::schema(
         dv::p("reduction", &ActivityLoss::reduction, Reduction::mean,
               "over the samples of a batch; none: one value per sample, of which the host takes the mean",
               dv::choices{"mean", "sum", "none"}),
         dv::p("ord", &ActivityLoss::order, 1.0, "order p of the norm over the units of an output", dv::above{0.0}),
         dv::p("monitor", &ActivityLoss::watched, dv::empty,
-              "what is watched, as { at, layers, mode }; empty: the responses of all layers, absolute"));
+              "what is watched, as { at, layers, mode }; empty: the responses of all layers, absolute"),
+        dv::p("compat", &ActivityLoss::compat, Compat::none,
+              "dynvision-0.1: an empty 'monitor' watches nothing, and the value is 0",
+              dv::choices{"none", "dynvision-0.1"}));
 
     void open() override {
-        if (watched.empty()) watched.push_back({"record", "*", Mode::absolute});
+        if (watched.empty() && compat == Compat::dynvision_0_1) {
+            warn("dynvision-0.1: 'monitor' is empty, so that nothing is watched and this loss is 0");
+        } else if (watched.empty()) {
+            watched.push_back({"record", "*", Mode::absolute});
+        }
         for (std::size_t i = 0; i < watched.size(); ++i) {
             const std::string key = "monitor." + std::to_string(i);
             if (watched[i].at.empty())
@@ -76,7 +85,7 @@ struct ActivityLoss final : dv::Loss {
             sum = sum.defined() ? sum.add(over_time) : over_time;
             most_steps = std::max(most_steps, output.values.size(1));
         }
-        // Nothing has arrived: a zero that keeps the graph.
+        // Nothing has arrived, or nothing is watched: a zero that keeps the graph.
         if (!sum.defined()) return reduced(outputs.flatten(1).mul(0.0).sum(1));
         const at::Tensor of_sample = sum.div(static_cast<double>(activity.size()) * static_cast<double>(most_steps));
         return reduced(of_sample).to(outputs.scalar_type());

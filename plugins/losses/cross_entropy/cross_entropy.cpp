@@ -47,40 +47,46 @@ at::Tensor log_probability(const at::Tensor& outputs) {
 /// The mean is over the scored entries of batch × time, whatever their weights; with none it is 0 and keeps the graph.
 struct CrossEntropy final : dv::Loss {
     enum class Reduction { mean, sum, none };
+    enum class Compat { none, dynvision_0_1 };
 
     Reduction reduction = Reduction::mean;
     std::int64_t ignore_index = kVoid;
     std::vector<double> class_weights;
     double label_smoothing = 0.0;
-    static constexpr auto params =
-        dv::schema(dv::p("reduction", &CrossEntropy::reduction, Reduction::mean,
-                         "over the scored entries of batch and time; none: a value per entry, 0 where it is not scored, of "
-                         "which the host takes the mean",
-                         dv::choices{"mean", "sum", "none"}),
-                   dv::p("ignore_index", &CrossEntropy::ignore_index, kVoid,
-                         "a label that is not scored; negative labels never are"),
-                   dv::p("class_weights", &CrossEntropy::class_weights, dv::empty,
-                         "factor per class; the mean still divides by the number of scored entries", dv::at_least{0.0}),
-                   dv::p("label_smoothing", &CrossEntropy::label_smoothing, 0.0,
-                         "share of the target spread evenly over all classes", dv::range{0.0, 1.0}));
+    Compat compat = Compat::none;
+    static constexpr auto params = dv::schema(
+        dv::p("reduction", &CrossEntropy::reduction, Reduction::mean,
+              "over the scored entries of batch and time; none: a value per entry, 0 where it is not scored, of "
+              "which the host takes the mean",
+              dv::choices{"mean", "sum", "none"}),
+        dv::p("ignore_index", &CrossEntropy::ignore_index, kVoid,
+              "a label that is not scored; negative labels never are"),
+        dv::p("class_weights", &CrossEntropy::class_weights, dv::empty,
+              "factor per class; the mean still divides by the number of scored entries", dv::at_least{0.0}),
+        dv::p("label_smoothing", &CrossEntropy::label_smoothing, 0.0,
+              "share of the target spread evenly over all classes", dv::range{0.0, 1.0}),
+        dv::p("compat", &CrossEntropy::compat, Compat::none,
+              "dynvision-0.1: the value is rounded to float32, whatever the outputs are",
+              dv::choices{"none", "dynvision-0.1"}));
 
     at::Tensor value(const at::Tensor& outputs, const at::Tensor& labels) const override {
         expect_shapes(outputs, labels);
-        const std::int64_t n_classes = outputs.size(2);
-        check(labels, n_classes);
-
-        const at::Tensor log_p = log_probability(outputs.flatten(0, 1));
-        const at::Tensor target = scored_or_void(labels.reshape({-1}), n_classes);
-        if (reduction == Reduction::none) {
-            return elements(log_p, target, weights_like(log_p)).view(labels.sizes()).to(outputs.scalar_type());
-        }
-        const at::Tensor sum = summed(log_p, target, weights_like(log_p));
-        if (reduction == Reduction::sum) return sum.to(outputs.scalar_type());
-        const at::Tensor n_scored = target.ge(0).sum().clamp_min(1);
-        return sum.div(n_scored).to(outputs.scalar_type());
+        check(labels, outputs.size(2));
+        const at::Tensor exact = reduced(outputs, labels);
+        const at::Tensor given = compat == Compat::dynvision_0_1 ? exact.to(at::kFloat) : exact;
+        return given.to(outputs.scalar_type());
     }
 
 private:
+    at::Tensor reduced(const at::Tensor& outputs, const at::Tensor& labels) const {
+        const at::Tensor log_p = log_probability(outputs.flatten(0, 1));
+        const at::Tensor target = scored_or_void(labels.reshape({-1}), outputs.size(2));
+        const at::Tensor weights = weights_like(log_p);
+        if (reduction == Reduction::none) return elements(log_p, target, weights).view(labels.sizes());
+        const at::Tensor sum = summed(log_p, target, weights);
+        return reduction == Reduction::sum ? sum : sum.div(target.ge(0).sum().clamp_min(1));
+    }
+
     void check(const at::Tensor& labels, std::int64_t n_classes) const {
         if (!class_weights.empty() && static_cast<std::int64_t>(class_weights.size()) != n_classes) {
             throw dv::ParameterError("class_weights", "has " + std::to_string(class_weights.size()) +

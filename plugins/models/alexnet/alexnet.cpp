@@ -10,16 +10,17 @@ struct Alexnet final : NetworkModel {
     double dropout = 0.5;
 
     static constexpr auto params = std::tuple_cat(
-        std::tuple(
-            setting<"n_timesteps">(), setting<"dt">(1.0), setting<"t_feedforward">(), setting<"t_recurrence">(0.0),
-            setting<"recurrence">(dv::unset), setting<"recurrence_target">(), setting<"max_weight_init">(),
-            dv::p("first_stride", &Alexnet::first_stride, 4,
-                  "stride of the first convolution; smaller for frames of less than 63 x 63", dv::at_least{1}),
-            dv::p("hidden", &Alexnet::hidden, dv::list(4096, 4096), "widths of the classifier's hidden layers",
-                  dv::at_least{1}),
-            dv::p("dropout", &Alexnet::dropout, 0.5, "in training, probability that an input of a hidden layer is 0",
-                  dv::range{0, 0.99}),
-            setting<"feedforward_only">(), setting<"idle_timesteps">(), setting<"shuffle_presentation_pattern">()),
+        std::tuple(setting<"n_timesteps">(), setting<"dt">(1.0), setting<"t_feedforward">(),
+                   setting<"t_recurrence">(0.0), setting<"recurrence">(dv::unset), setting<"recurrence_target">(),
+                   setting<"max_weight_init">(),
+                   dv::p("first_stride", &Alexnet::first_stride, 4,
+                         "stride of the first convolution; smaller for frames of less than 63 x 63", dv::at_least{1}),
+                   dv::p("hidden", &Alexnet::hidden, dv::list(4096, 4096), "widths of the classifier's hidden layers",
+                         dv::at_least{1}),
+                   dv::p("dropout", &Alexnet::dropout, 0.5,
+                         "in training, probability that an input of a hidden layer is 0", dv::range{0, 0.99}),
+                   setting<"feedforward_only">(), setting<"non_feedforward_operations">(), setting<"idle_timesteps">(),
+                   setting<"shuffle_presentation_pattern">()),
         settings_of_runs());
 
     void expand() override {

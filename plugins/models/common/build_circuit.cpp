@@ -17,7 +17,7 @@ Solvers solvers_of(const Settings& s, const dv::Component& owner) {
     Solvers solvers;
     for (const LayerSettings& layer : s.layer) {
         solvers.emplace_back();
-        if (!has_operation(s, "tstep") || !layer.relaxes) continue;
+        if (!has_operation(s, "tstep") || is_left_out(s, "tstep") || !layer.relaxes) continue;
         const dv::Factory<dv::Solver>& chosen = layer.solver ? layer.solver : s.solver;
         solvers.back() = s.is_dynvision_0_1() ? euler_whatever(chosen.type(), layer.name, owner)
                                               : std::shared_ptr<const dv::Solver>(chosen.make(layer.name + ".solver"));
@@ -63,7 +63,7 @@ void add_front(const Building& b) {
 
 void add_shared_parameters(const Building& b) {
     const Settings& s = b.settings;
-    if (s.supralinearity == 1.0 || !has_operation(s, "supralin")) return;
+    if (s.supralinearity == 1.0 || !has_operation(s, "supralin") || is_left_out(s, "supralin")) return;
     for (const auto& [name, value] :
          {std::pair{"supralin.k", s.supralinearity_gain}, {"supralin.n", s.supralinearity}}) {
         const at::Tensor constant = dv::Parameters().add(name, {}, dv::init::Constant{value});
@@ -90,8 +90,8 @@ Network build_network(const Settings& settings, const dv::DataFacts& facts, dv::
     add_front(building);
     add_shared_parameters(building);
     for (std::size_t l = 0; l < settings.layer.size(); ++l) add_layer(building, l, solvers[l]);
-    if (!settings.feedforward_only) {
-        for (std::size_t i = 0; i < settings.connection.size(); ++i) add_connection(building, i);
+    for (std::size_t i = 0; i < settings.connection.size(); ++i) {
+        if (!is_left_out(settings, operation_of(settings.connection[i].kind))) add_connection(building, i);
     }
     if (!settings.classifier.also.empty()) add_layer_to_readout(building, settings.classifier.also);
     add_readout(building);

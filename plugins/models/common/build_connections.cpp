@@ -60,7 +60,7 @@ private:
             if (target.operations[i].kind == (is_skip() ? Operation::Kind::skip : Operation::Kind::feedback))
                 return along[i];
         }
-        throw ParameterError("operations", std::string("lacks '") + (is_skip() ? "addskip" : "addfeedback") +
+        throw ParameterError("operations", std::string("lacks '") + operation_of(c_.kind) +
                                                "', which the connection to " + target.name + " needs");
     }
 
@@ -106,7 +106,7 @@ private:
         const auto n = std::count_if(s_.connection.begin(), s_.connection.end(), [&](const auto& other) {
             return other.kind == from_.kind && other.to == from_.to;
         });
-        return (is_skip() ? "addskip_" : "addfeedback_") + from_.to + (n > 1 ? "_from_" + from_.from : "") + ".conv";
+        return std::string(operation_of(c_.kind)) + "_" + from_.to + (n > 1 ? "_from_" + from_.from : "") + ".conv";
     }
 
     bool never_made_by_dynvision() const {

@@ -91,9 +91,8 @@ private:
 
     void add_operations() {
         const auto reaches = [&](Connection::Kind kind) {
-            return !s_.feedforward_only && std::any_of(s_.connection.begin(), s_.connection.end(), [&](const auto& c) {
-                return c.to == from_.name && c.kind == kind;
-            });
+            return std::any_of(s_.connection.begin(), s_.connection.end(),
+                               [&](const auto& c) { return c.to == from_.name && c.kind == kind; });
         };
         const Surroundings around{reaches(Connection::Kind::skip), reaches(Connection::Kind::feedback),
                                   l_ + 1 == s_.layer.size(), here_};

@@ -6,6 +6,8 @@
 #include "delays.hpp"
 #include "weights.hpp"
 
+#include <algorithm>
+
 namespace rcnn {
 
 struct Building {
@@ -17,8 +19,9 @@ struct Building {
     Network& network;
 
     dv::temporal::Circuit& circuit() const { return network.circuit; }
-    /// Steps of a training run, as far as they are known.
-    std::int64_t n_timesteps() const { return facts.n_frames > 1 ? facts.n_frames : settings.n_timesteps; }
+    /// Steps of a training run, as far as they are known. Where compat lets manifest and data differ, DynVision 0.1.0 took the
+    /// larger.
+    std::int64_t n_timesteps() const { return std::max(facts.n_frames, settings.n_timesteps); }
 };
 
 /// Solvers by layer; null where a layer does not relax.

@@ -56,7 +56,8 @@ void NetworkModel::train(bool on) {
         if (!train_tau) restate("tau_" + layer.name, layer.time.tau);
         if (train_tau && tau_param == TauParameter::raw) check_trained_tau(layer);
     }
-    if (supralinearity != 1.0 && !train_supralinearity && has_operation(*this, "supralin")) {
+    if (supralinearity != 1.0 && !train_supralinearity && has_operation(*this, "supralin") &&
+        !is_left_out(*this, "supralin")) {
         restate("supralin.k", supralinearity_gain);
         restate("supralin.n", supralinearity);
     }
@@ -79,7 +80,7 @@ dv::Outcome NetworkModel::forward_monitored(const dv::Sequence& frames, const st
     for (const Refresh& refresh : network_.refresh) refresh(network_.circuit);
     const Watched watched = watched_by(monitors, network_.circuit);
     FiniteCheck finite(network_.circuit, recorder_);
-    const RunOptions options{.plan = history == History::constant ? Plan::reference : plan_,
+    const RunOptions options{.plan = plan_,
                              .recorder = stability_check ? &finite : recorder_,
                              .probes = watched.probes,
                              .truncated_bptt_timesteps = truncated_bptt_timesteps};

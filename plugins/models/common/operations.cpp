@@ -9,6 +9,10 @@ using Kind = Operation::Kind;
 
 namespace {
 
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 /// The setting of a layer, or the model's.
 template <class T>
 const std::optional<T>& of_layer_or_model(const std::optional<T>& layer, const std::optional<T>& model) {
@@ -22,6 +26,13 @@ public:
         : layer_(layer), from_(from), s_(settings), around_(around), weights_(weights) {}
 
     std::optional<Operation> resolved(const std::string& name, const Grid& here) {
+        auto operation = is_left_out(s_, name) ? std::nullopt : of_name(name, here);
+        if (operation) operation->skipped_on_absent_input = contains(s_.operations_skipped_on_absent_input, name);
+        return operation;
+    }
+
+private:
+    std::optional<Operation> of_name(const std::string& name, const Grid& here) {
         const auto plain = [&](Kind kind) { return Operation{kind, name, std::nullopt}; };
         const auto map = [&](std::optional<Map> with) {
             return with ? std::optional(Operation{Kind::map, name, std::move(with)}) : std::nullopt;
@@ -43,7 +54,6 @@ public:
         return std::nullopt;
     }
 
-private:
     std::optional<Map> nonlinearity() const {
         const bool relu = from_.nonlin.value_or(s_.nonlin) == Nonlinearity::relu;
         return relu ? std::optional<Map>(Relu{}) : std::nullopt;
@@ -84,7 +94,8 @@ private:
         std::vector<std::int64_t> shape;
         if (chosen->type == BiasSettings::Type::spatial) shape = {here.channels, here.height, here.width};
         if (chosen->type == BiasSettings::Type::feature) shape = {here.channels, 1, 1};
-        return Bias{values("addbias_" + layer_.name + ".bias", shape, 0.0, chosen->trainable)};
+        return Bias{values("addbias_" + layer_.name + ".bias", shape, 0.0, chosen->trainable),
+                    !chosen->allow_null_input};
     }
 
     std::optional<Map> gain(const Grid& here) const {
@@ -144,8 +155,10 @@ std::vector<Pair> pairs_of(const Settings& s) {
 
 }  // namespace
 
-bool has_operation(const Settings& settings, std::string_view name) {
-    return std::find(settings.operations.begin(), settings.operations.end(), name) != settings.operations.end();
+bool has_operation(const Settings& settings, std::string_view name) { return contains(settings.operations, name); }
+
+bool is_left_out(const Settings& settings, std::string_view name) {
+    return settings.feedforward_only && contains(settings.non_feedforward_operations, name);
 }
 
 void check_operations(const Settings& settings) {

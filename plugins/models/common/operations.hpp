@@ -19,6 +19,12 @@ struct Surroundings {
 void check_operations(const Settings& settings);
 
 bool has_operation(const Settings& settings, std::string_view name);
+/// The operation that applies connections of a kind.
+constexpr const char* operation_of(dv::temporal::Connection::Kind kind) {
+    return kind == dv::temporal::Connection::Kind::skip ? "addskip" : "addfeedback";
+}
+/// Whether feedforward_only leaves it out.
+bool is_left_out(const Settings& settings, std::string_view name);
 
 /// Fills the operations of `layer` in their order, its adaptation, its stored and its output grid, and declares the
 /// parameters that they need. Names that nothing is there for are left out. Throws Error when something does not fit on

@@ -67,12 +67,14 @@ struct NormSettings {
 struct BiasSettings {
     enum class Type { spatial, feature, scalar, none };
     Type type = Type::spatial;
-    bool trainable = true;
+    bool trainable = true, allow_null_input = true;
 
     static constexpr auto params = dv::schema(
         dv::p("type", &BiasSettings::type, Type::spatial, "one constant per unit, per channel, for the layer, or none",
               dv::choices("spatial", "feature", "scalar", "none")),
-        dv::p("trainable", &BiasSettings::trainable, true, "train it; false: it stays as loaded, 0 at first"));
+        dv::p("trainable", &BiasSettings::trainable, true, "train it; false: it stays as loaded, 0 at first"),
+        dv::p("allow_null_input", &BiasSettings::allow_null_input, true,
+              "where no signal has arrived the bias stands alone; false: that is an error"));
 };
 
 struct GainSettings {

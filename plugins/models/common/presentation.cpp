@@ -116,7 +116,12 @@ void check_presentation(const Settings& settings, const dv::DataFacts& facts, co
     const auto p = static_cast<std::int64_t>(pattern.size());
     if (pattern.empty())
         throw dv::ParameterError("data_presentation_pattern", "is empty; [1] shows the input at every step");
-    if (facts.n_frames > 1 && n > 1 && n != facts.n_frames) {
+    if (facts.n_frames > 1 && n > 1 && n != facts.n_frames && settings.is_dynvision_0_1()) {
+        owner.warn("dynvision-0.1: n_timesteps is " + std::to_string(n) + " and the data has " +
+                   std::to_string(facts.n_frames) +
+                   " frames per sample: connections are made for the longer, runs are as "
+                   "long as the data");
+    } else if (facts.n_frames > 1 && n > 1 && n != facts.n_frames) {
         throw dv::ParameterError("n_timesteps", "is " + std::to_string(n) + ", but the data has " +
                                                     std::to_string(facts.n_frames) +
                                                     " frames per sample; leave it out, or make them equal");

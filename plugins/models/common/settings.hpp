@@ -21,6 +21,13 @@ enum class Features { average, flatten };
 inline constexpr dv::choices kOperations("layer", "addskip", "addfeedback", "addbias", "tstep", "nonlin", "supralin",
                                          "norm", "adapt", "gain", "record", "delay", "pool", "skipzeros", "addext");
 
+/// Those that absent input may skip: a list that stores and records sees every step.
+inline constexpr dv::choices kSkippable("layer", "addskip", "addfeedback", "addbias", "tstep", "nonlin", "supralin",
+                                        "norm", "adapt", "gain", "pool");
+/// Those that a network may be without.
+inline constexpr dv::choices kDispensable("addskip", "addfeedback", "addbias", "tstep", "nonlin", "supralin", "norm",
+                                          "adapt", "gain", "pool", "skipzeros");
+
 struct ClassifierSettings {
     std::vector<std::int64_t> hidden;
     double dropout = 0.0;
@@ -46,7 +53,7 @@ struct Settings {
     std::optional<dv::temporal::UpdateOrder> update_order;
     dv::temporal::HistoryInterpolation history_interpolation = dv::temporal::HistoryInterpolation::by_order;
     History history = History::absent;
-    std::vector<std::string> operations;
+    std::vector<std::string> operations, operations_skipped_on_absent_input, non_feedforward_operations;
     dv::Factory<dv::Recurrence> recurrence;
     dv::temporal::RecurrenceTarget recurrence_target = dv::temporal::RecurrenceTarget::output;
     dv::Factory<dv::Solver> solver;
@@ -120,6 +127,11 @@ struct Settings {
         dv::p("operations", &Settings::operations,
               dv::list("layer", "addskip", "addfeedback", "tstep", "nonlin", "supralin", "record", "delay", "pool"),
               "what every layer does in a step, in order", kOperations),
+        dv::p("operations_skipped_on_absent_input", &Settings::operations_skipped_on_absent_input,
+              dv::list("nonlin", "supralin", "pool", "norm"),
+              "operations that leave a signal absent that has not arrived yet; those of the default do so in any case, "
+              "'layer', 'tstep', 'addskip', 'addfeedback' and 'addbias' else go on from what has arrived elsewhere",
+              kSkippable),
         dv::p("recurrence", &Settings::recurrence, "full", "recurrent connection of every layer that has none"),
         dv::p("recurrence_target", &Settings::recurrence_target, dv::temporal::RecurrenceTarget::output,
               "where the recurrent drive joins: after the convolutions, between them or before", kTargets),
@@ -168,7 +180,11 @@ struct Settings {
         dv::p("readout", &Settings::readout, Features::average,
               "features of the classifier: mean of each channel, or all units", dv::choices("average", "flatten")),
         dv::p("classifier", &Settings::classifier, dv::table, "from the features to the classes"),
-        dv::p("feedforward_only", &Settings::feedforward_only, false, "leave out recurrence, skips and feedback"),
+        dv::p("feedforward_only", &Settings::feedforward_only, false,
+              "leave out recurrence and the non_feedforward_operations"),
+        dv::p("non_feedforward_operations", &Settings::non_feedforward_operations, dv::list("addfeedback", "addskip"),
+              "operations that feedforward_only leaves out, and the connections that they apply with them",
+              kDispensable),
         dv::p("truncated_bptt_timesteps", &Settings::truncated_bptt_timesteps, 0,
               "cut the gradient through time after every so many steps; 0: never", dv::at_least{0}),
         dv::p("idle_timesteps", &Settings::idle_timesteps, 0, "blank steps before the first one, without output",

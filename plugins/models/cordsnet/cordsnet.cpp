@@ -16,8 +16,8 @@ struct Cordsnet final : NetworkModel {
                    dv::p("skip", &Cordsnet::skip, true, "skips, each over one layer"), setting<"recurrence">(),
                    setting<"recurrence_target">(), setting<"solver">(), setting<"leak_state">(), setting<"train_tau">(),
                    setting<"tau_param">(), setting<"tau_min">(), setting<"allow_unstable">(),
-                   setting<"max_weight_init">(), setting<"feedforward_only">(), setting<"idle_timesteps">(100),
-                   setting<"shuffle_presentation_pattern">()),
+                   setting<"max_weight_init">(), setting<"feedforward_only">(), setting<"non_feedforward_operations">(),
+                   setting<"idle_timesteps">(100), setting<"shuffle_presentation_pattern">()),
         settings_of_runs());
 
     void expand() override {

@@ -12,7 +12,7 @@ struct CornetRt final : NetworkModel {
                    dv::p("fixed_self_weight", &CornetRt::fixed_self_weight, 1.0,
                          "w of the recurrence w h that every area has where 'recurrence' is unset; it is not trained"),
                    setting<"recurrence_target">(dv::temporal::RecurrenceTarget::middle), setting<"max_weight_init">(),
-                   setting<"feedforward_only">(), setting<"idle_timesteps">(),
+                   setting<"feedforward_only">(), setting<"non_feedforward_operations">(), setting<"idle_timesteps">(),
                    setting<"shuffle_presentation_pattern">(true)),
         settings_of_runs());
 

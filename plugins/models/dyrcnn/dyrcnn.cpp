@@ -23,7 +23,8 @@ struct Dyrcnn : NetworkModel {
                    setting<"leak_state">(), setting<"train_tau">(), setting<"tau_param">(), setting<"tau_min">(),
                    setting<"allow_unstable">(), setting<"max_weight_init">(), setting<"supralinearity">(),
                    setting<"supralinearity_gain">(), setting<"train_supralinearity">(), setting<"use_retina">(),
-                   setting<"input_adaption_weight">(), setting<"feedforward_only">(), setting<"idle_timesteps">(),
+                   setting<"input_adaption_weight">(), setting<"feedforward_only">(),
+                   setting<"non_feedforward_operations">(), setting<"idle_timesteps">(),
                    setting<"shuffle_presentation_pattern">(true)),
         settings_of_runs());
 

@@ -20,14 +20,17 @@ struct Plan {
     std::array<std::int64_t, 4> blocks{};
 };
 
-inline constexpr std::array kPlans{
-    Plan{"resnet18", true, false, {2, 2, 2, 2}},          Plan{"resnet34", true, false, {3, 4, 6, 3}},
-    Plan{"resnet50", true, true, {3, 4, 6, 3}},           Plan{"resnet101", true, true, {3, 4, 23, 3}},
-    Plan{"resnet152", true, true, {3, 8, 36, 3}},         Plan{"resnet20", false, false, {3, 3, 3, 0}},
-    Plan{"resnet32", false, false, {5, 5, 5, 0}},         Plan{"resnet44", false, false, {7, 7, 7, 0}},
-    Plan{"resnet56", false, false, {9, 9, 9, 0}},         Plan{"resnet110", false, false, {18, 18, 18, 0}},
-    Plan{"resnet1202", false, false, {200, 200, 200, 0}},
-};
+inline constexpr Plan kResnet18{"resnet18", true, false, {2, 2, 2, 2}};
+inline constexpr Plan kResnet34{"resnet34", true, false, {3, 4, 6, 3}};
+inline constexpr Plan kResnet50{"resnet50", true, true, {3, 4, 6, 3}};
+inline constexpr Plan kResnet101{"resnet101", true, true, {3, 4, 23, 3}};
+inline constexpr Plan kResnet152{"resnet152", true, true, {3, 8, 36, 3}};
+inline constexpr Plan kResnet20{"resnet20", false, false, {3, 3, 3, 0}};
+inline constexpr Plan kResnet32{"resnet32", false, false, {5, 5, 5, 0}};
+inline constexpr Plan kResnet44{"resnet44", false, false, {7, 7, 7, 0}};
+inline constexpr Plan kResnet56{"resnet56", false, false, {9, 9, 9, 0}};
+inline constexpr Plan kResnet110{"resnet110", false, false, {18, 18, 18, 0}};
+inline constexpr Plan kResnet1202{"resnet1202", false, false, {200, 200, 200, 0}};
 
 /// What one pass gives.
 struct Evaluation {

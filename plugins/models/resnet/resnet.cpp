@@ -6,7 +6,6 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
 #include <map>
 
 namespace resnet {
@@ -14,23 +13,15 @@ namespace {
 
 using rcnn::setting;
 
-inline constexpr dv::choices kVariants("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet20",
-                                       "resnet32", "resnet44", "resnet56", "resnet110", "resnet1202");
-
 /// A residual network without time of its own: every step's answer is that of its frame. A frame that is shown at
-/// several steps
-/// is evaluated once. Source: He, Zhang, Ren & Sun (2016), arXiv:1512.03385.
-struct Resnet final : dv::Model, rcnn::Settings {
-    std::string variant;
-
+/// several steps is evaluated once. Source: He, Zhang, Ren & Sun (2016), arXiv:1512.03385.
+struct Resnet : dv::Model, rcnn::Settings {
     static constexpr auto params =
-        std::tuple(dv::p("variant", &Resnet::variant, "resnet18",
-                         "depth; the first five are for large frames, the others for 32 x 32", kVariants),
-                   setting<"n_timesteps">(), setting<"dt">(), setting<"data_presentation_pattern">(),
+        std::tuple(setting<"n_timesteps">(), setting<"dt">(), setting<"data_presentation_pattern">(),
                    setting<"pattern">(), setting<"shuffle_presentation_pattern">(), setting<"loss_reaction_time">(),
                    setting<"non_label_index">(), setting<"non_input_value">(), setting<"compat">());
 
-    Resnet() { rcnn::set_defaults(*this); }
+    explicit Resnet(const Plan& plan) : plan_(plan) { rcnn::set_defaults(*this); }
 
     void open() override {
         if (!pattern.empty()) data_presentation_pattern = rcnn::digits(pattern);
@@ -38,11 +29,10 @@ struct Resnet final : dv::Model, rcnn::Settings {
 
     void build(const dv::DataFacts& facts) override {
         if (facts.n_classes < 1)
-            throw dv::Error("a resnet reads out classes, but the data has no labels to count them by");
+            throw dv::Error("a residual network reads out classes, but the data has no labels to count them by");
         rcnn::check_presentation(*this, facts, *this);
         facts_ = facts;
-        const auto plan = std::find_if(kPlans.begin(), kPlans.end(), [&](const Plan& p) { return p.name == variant; });
-        net_ = std::make_unique<Net>(*plan, facts.channels, facts.n_classes, weights);
+        net_ = std::make_unique<Net>(plan_, facts.channels, facts.n_classes, weights);
         if (!shuffle_presentation_pattern) return;
         const auto* rng = extension<dv_rng_1>(DV_EXT_RNG);
         if (!rng) throw dv::Error("shuffled patterns are drawn from " DV_EXT_RNG ", which this host does not offer");
@@ -72,7 +62,7 @@ struct Resnet final : dv::Model, rcnn::Settings {
         for (std::size_t m = 0; m < monitors.size(); ++m) {
             if (monitors[m].operation != "record") {
                 throw dv::Error("a loss monitors operation '" + monitors[m].operation +
-                                "', and a resnet's stages have 'record' only");
+                                "', and the stages of a residual network have 'record' only");
             }
             for (std::size_t l = 0; l < found.stages.size(); ++l) {
                 const std::string name = "layer" + std::to_string(l + 1);
@@ -84,7 +74,7 @@ struct Resnet final : dv::Model, rcnn::Settings {
     }
 
     std::string describe() const override {
-        std::string text = variant + " of frames " + std::to_string(facts_.channels) + " x " +
+        std::string text = std::string(plan_.name) + " of frames " + std::to_string(facts_.channels) + " x " +
                            std::to_string(facts_.height) + " x " + std::to_string(facts_.width) +
                            ", each evaluated once however long it is shown\n";
         for (const dv::LayerFacts& l : layers()) {
@@ -134,6 +124,7 @@ private:
         }
     }
 
+    const Plan& plan_;
     dv::DataFacts facts_;
     std::unique_ptr<Net> net_;
     bool training_ = false;
@@ -141,8 +132,33 @@ private:
     dv::temporal::Recorder* recorder_ = nullptr;
 };
 
+template <const Plan& plan>
+struct Variant final : Resnet {
+    Variant() : Resnet(plan) {}
+};
+
 }  // namespace
 }  // namespace resnet
 
-DV_COMPONENT(resnet::Resnet, "dynvision.model.resnet",
-             "Residual network of torchvision or for CIFAR, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet18>, "dynvision.model.resnet18",
+             "torchvision's ResNet-18, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet34>, "dynvision.model.resnet34",
+             "torchvision's ResNet-34, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet50>, "dynvision.model.resnet50",
+             "torchvision's ResNet-50, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet101>, "dynvision.model.resnet101",
+             "torchvision's ResNet-101, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet152>, "dynvision.model.resnet152",
+             "torchvision's ResNet-152, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet20>, "dynvision.model.resnet20",
+             "Residual network for CIFAR with 3 blocks per stage, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet32>, "dynvision.model.resnet32",
+             "Residual network for CIFAR with 5 blocks per stage, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet44>, "dynvision.model.resnet44",
+             "Residual network for CIFAR with 7 blocks per stage, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet56>, "dynvision.model.resnet56",
+             "Residual network for CIFAR with 9 blocks per stage, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet110>, "dynvision.model.resnet110",
+             "Residual network for CIFAR with 18 blocks per stage, applied to every frame");
+DV_COMPONENT(resnet::Variant<resnet::kResnet1202>, "dynvision.model.resnet1202",
+             "Residual network for CIFAR with 200 blocks per stage, applied to every frame");

@@ -113,6 +113,10 @@ private:
         const auto n = static_cast<std::int64_t>(stored_[l].size());
         return k <= n ? stored_[l][static_cast<std::size_t>(n - k)] : Is::absent;
     }
+    static bool stands_alone(const Map& map) {
+        const auto* bias = std::get_if<Bias>(&map);
+        return bias && !bias->needs_signal;
+    }
     static Is joined(Is a, Is b) { return a == Is::absent && b == Is::absent ? Is::absent : Is::there; }
 
     Is through(std::size_t l, Is signal) {
@@ -122,12 +126,12 @@ private:
     }
     Is after(const Operation& op, std::size_t l, Is signal) {
         const Layer& layer = circuit_.layers[l];
+        if (op.skipped_on_absent_input && signal == Is::absent) return signal;
         switch (op.kind) {
             case Operation::Kind::layer:
                 return layer.recurrence ? joined(signal, back(l, layer.recurrence->lag)) : joined(signal, signal);
             case Operation::Kind::step: return joined(signal, back(l, 1));
-            case Operation::Kind::map:
-                return std::holds_alternative<Bias>(*op.map) ? Is::there : joined(signal, signal);
+            case Operation::Kind::map: return stands_alone(*op.map) ? Is::there : joined(signal, signal);
             case Operation::Kind::delay: return delayed(l, signal);
             case Operation::Kind::rest: return rested(l, signal);
             default: return signal;

@@ -1,7 +1,10 @@
 #include <dv/temporal/circuit.hpp>
 
 #include "paths.hpp"
+#include "stage_paths.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <sstream>
 
 namespace dv::temporal {
@@ -52,6 +55,37 @@ std::string steps_and_ms(std::int64_t steps, double dt) {
            " ms";
 }
 
+/// How a circuit's paths say when they read. Where all layers advance together a lag is one more than the delay, so that delays
+/// are told in their place; between steps only these act.
+class Timing {
+public:
+    explicit Timing(const Circuit& circuit)
+        : dt_(circuit.dt),
+          synchronous_(circuit.update_order == UpdateOrder::synchronous),
+          by_stages_(advances_by_stages(circuit)) {}
+
+    /// "h(t)", "h(t-3)" or, between steps, "h(t - 6 ms)".
+    std::string source(const std::string& name, std::int64_t lag, double delay) const {
+        if (!by_stages_) return at_lag(name, lag);
+        const double ms = in_ms(lag, delay);
+        return name + (ms == 0.0 ? "(t)" : "(t - " + number(ms) + " ms)");
+    }
+    /// `before`, "3 steps = 6 ms" or, where all layers advance together, "6 ms", and `after`; nothing without a delay there.
+    std::string span(const char* before, std::int64_t lag, double delay, const char* after) const {
+        const double ms = in_ms(lag, delay);
+        if (synchronous_ && ms == 0.0) return "";
+        return before + (synchronous_ ? number(ms) + " ms" : steps_and_ms(lag, dt_)) + after;
+    }
+
+private:
+    double in_ms(std::int64_t lag, double delay) const {
+        return std::isnan(delay) ? static_cast<double>(std::max<std::int64_t>(0, lag - 1)) * dt_ : delay;
+    }
+
+    double dt_;
+    bool synchronous_, by_stages_;
+};
+
 std::int64_t parameters_of(const Convolution& c) {
     const auto count = [](const at::Tensor& t) { return t.defined() ? t.numel() : 0; };
     return c.weight.numel() + count(c.bias) + count(c.scale);
@@ -80,7 +114,11 @@ struct Cost {
 class LayerText {
 public:
     LayerText(const Circuit& circuit, std::size_t l)
-        : circuit_(circuit), l_(l), layer_(circuit.layers[l]), along_(grids(layer_, circuit.input_of(l))) {}
+        : circuit_(circuit),
+          l_(l),
+          layer_(circuit.layers[l]),
+          timing_(circuit),
+          along_(grids(layer_, circuit.input_of(l))) {}
 
     std::string text() {
         out_ << layer_.name << ": " << temporal::text(layer_.stored);
@@ -131,7 +169,9 @@ private:
                 case Operation::Kind::delay:
                     line("h", x);
                     if (response_ && *response_ != x) line("response", *response_);
-                    x = layer_.feedforward_lag > 0 ? at_lag("h", layer_.feedforward_lag) : "h";
+                    x = layer_.feedforward_lag > 0
+                            ? timing_.source("h", layer_.feedforward_lag, layer_.feedforward_delay)
+                            : "h";
                     break;
                 case Operation::Kind::rest: x += ", at rest while it is zero"; break;
             }
@@ -155,7 +195,8 @@ private:
     std::string input_path(std::string x) const {
         const auto joined_at = [&](RecurrenceTarget here) {
             if (!layer_.recurrence || layer_.recurrence->target != here) return;
-            x = joined(x, "R " + at_lag("h", layer_.recurrence->lag), layer_.recurrence->integration);
+            const RecurrentPath& path = *layer_.recurrence;
+            x = joined(x, "R " + timing_.source("h", path.lag, path.delay), path.integration);
         };
         joined_at(RecurrenceTarget::input);
         x = formula(layer_.feedforward.first, x);
@@ -172,24 +213,24 @@ private:
     std::string with_connections(std::string x, Connection::Kind kind) const {
         for (const Connection& c : circuit_.connections) {
             if (c.target != l_ || c.kind != kind) continue;
-            const std::string source = at_lag(circuit_.layers[c.source].name, c.lag);
+            const std::string source = timing_.source(circuit_.layers[c.source].name, c.lag, c.delay);
             x = joined(x, c.transform ? formula(*c.transform, source) : source, c.integration);
         }
         return x;
     }
 
     void paths() {
-        if (layer_.recurrence) {
-            out_ << "    R h = " << layer_.recurrence->map->equation() << ", "
-                 << steps_and_ms(layer_.recurrence->lag, circuit_.dt) << " back\n";
+        if (const auto& path = layer_.recurrence) {
+            out_ << "    R h = " << path->map->equation() << timing_.span(", ", path->lag, path->delay, " back")
+                 << "\n";
         }
         for (const Connection& c : circuit_.connections) {
             if (c.target != l_) continue;
             out_ << "    " << (c.kind == Connection::Kind::skip ? "skip" : "feedback") << " from "
-                 << circuit_.layers[c.source].name << ": " << steps_and_ms(c.lag, circuit_.dt) << " back\n";
+                 << circuit_.layers[c.source].name << timing_.span(": ", c.lag, c.delay, " back") << "\n";
         }
         if (layer_.feedforward_lag > 0) {
-            out_ << "    feed-forward delay: " << steps_and_ms(layer_.feedforward_lag, circuit_.dt) << "\n";
+            out_ << timing_.span("    feed-forward delay: ", layer_.feedforward_lag, layer_.feedforward_delay, "\n");
         }
     }
 
@@ -216,6 +257,7 @@ private:
     const Circuit& circuit_;
     std::size_t l_;
     const Layer& layer_;
+    Timing timing_;
     std::vector<Grid> along_;
     std::optional<std::string> response_;
     std::string after_;  // what changes when the activity has been stored

@@ -96,7 +96,8 @@ at::Tensor output_of(const Circuit& circuit, const Sequence& sequence, const at:
 
 }  // namespace
 
-Trajectory run_reference(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options) {
+Trajectory run_reference(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options,
+                         const std::function<bool(const State&)>& enough) {
     Walk walk(circuit, std::move(state));
     if (sequence.idle_timesteps > 0) {
         const at::NoGradGuard no_gradient;  // idle steps only set the state
@@ -115,6 +116,7 @@ Trajectory run_reference(const Circuit& circuit, const Sequence& sequence, State
         recording.end_step(t);
         const std::int64_t segment = options.truncated_bptt_timesteps;
         if (segment > 0 && (t + 1) % segment == 0) walk.cut();
+        if (enough && enough(walk.state())) break;
     }
     return {at::stack(outputs, 1), walk.take_state(), probing.signals()};
 }

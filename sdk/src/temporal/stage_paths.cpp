@@ -91,6 +91,11 @@ void check_solvers(const Circuit& circuit) {
 void check_operations(const Circuit& circuit) {
     for (const Layer& layer : circuit.layers) {
         for (const Operation& op : layer.operations) {
+            if (op.kind == Operation::Kind::step && op.skipped_on_absent_input) {
+                throw Error("layer " + layer.name + ": '" + op.name +
+                            "' is skipped on absent input, which a circuit that advances by stages cannot do: there "
+                            "it is integrated all the time");
+            }
             if (op.kind != Operation::Kind::rest) continue;
             throw Error("layer " + layer.name +
                         ": operation 'rest' acts once per step, in sequential order; a circuit that advances by "

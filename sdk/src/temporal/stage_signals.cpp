@@ -2,25 +2,15 @@
 
 #include "stage_walk.hpp"
 
-#include "paths.hpp"
+#include "signals.hpp"
 
 #include <dv/error.hpp>
-
-#include <ATen/ops/conv2d.h>
 
 namespace dv::temporal {
 
 namespace {
 
 using Kind = Operation::Kind;
-
-at::Tensor join(const at::Tensor& x, const at::Tensor& y, Integration how) {
-    if (!y.defined()) return x;
-    if (!x.defined()) return y;
-    return how == Integration::additive ? x.add(y) : x.mul(y.tanh().add(1));
-}
-
-at::Tensor through_map(const Map& map, const at::Tensor& x) { return x.defined() ? applied(map, x) : x; }
 
 }  // namespace
 
@@ -78,12 +68,14 @@ at::Tensor StageWalk::through(std::size_t l, std::size_t first, std::size_t last
 }
 
 at::Tensor StageWalk::after(std::size_t l, std::size_t i, const at::Tensor& x, std::size_t m) {
-    switch (circuit_.layers[l].operations[i].kind) {
-        case Kind::layer: return input_path(l, x, m);
+    const Layer& layer = circuit_.layers[l];
+    if (is_skipped(layer.operations[i], x)) return x;
+    switch (layer.operations[i].kind) {
+        case Kind::layer: return input_path(layer, x, drive_of_itself(l, m));
         case Kind::skip: return connected(l, Connection::Kind::skip, x, m);
         case Kind::feedback: return connected(l, Connection::Kind::feedback, x, m);
-        case Kind::map: return mapped(l, i, x);
-        case Kind::adapt: return adapted(l, x);
+        case Kind::map: return mapped(layer, i, along_[l][i], x);
+        case Kind::adapt: return adapted(*layer.adaptation, state_.adaptations[l], x);
         case Kind::step:
         case Kind::record:
         case Kind::delay:
@@ -92,64 +84,19 @@ at::Tensor StageWalk::after(std::size_t l, std::size_t i, const at::Tensor& x, s
     return x;
 }
 
-at::Tensor StageWalk::recurrent_drive(std::size_t l, std::size_t m) {
-    const auto& recurrence = circuit_.layers[l].recurrence;
-    if (!recurrence) return {};
-    const at::Tensor rate = activity(l, delays_.recurrence[l], m);
-    if (!rate.defined()) return {};
-    if (const auto& map = linear_[l]) {
-        return resized(at::conv2d(rate, map->weight, map->bias, 1, map->weight.size(2) / 2, 1, map->groups),
-                       drive_grids_[l]);
-    }
-    return resized(recurrence->map->forward(rate), drive_grids_[l]);
-}
-
-at::Tensor StageWalk::input_path(std::size_t l, at::Tensor x, std::size_t m) {
-    const Layer& layer = circuit_.layers[l];
-    const at::Tensor recurrent = recurrent_drive(l, m);
-    const auto joined_at = [&](RecurrenceTarget here) {
-        if (recurrent.defined() && layer.recurrence->target == here)
-            x = join(x, recurrent, layer.recurrence->integration);
-    };
-    joined_at(RecurrenceTarget::input);
-    x = through_map(layer.feedforward.first, x);
-    for (const Map& map : layer.feedforward.middle) x = through_map(map, x);
-    if (layer.feedforward.second) {
-        x = through_map(Relu{}, x);
-        joined_at(RecurrenceTarget::middle);
-        x = through_map(*layer.feedforward.second, x);
-    }
-    joined_at(RecurrenceTarget::output);
-    return x;
+at::Tensor StageWalk::drive_of_itself(std::size_t l, std::size_t m) {
+    const auto& path = circuit_.layers[l].recurrence;
+    if (!path) return {};
+    return recurrent_drive(*path, linear_[l], drive_grids_[l], activity(l, delays_.recurrence[l], m));
 }
 
 at::Tensor StageWalk::connected(std::size_t l, Connection::Kind kind, at::Tensor x, std::size_t m) {
     for (std::size_t i = 0; i < circuit_.connections.size(); ++i) {
         const Connection& c = circuit_.connections[i];
         if (c.target != l || c.kind != kind) continue;
-        at::Tensor source = activity(c.source, delays_.connections[i], m);
-        if (!source.defined()) continue;
-        source = resized(source, c.resized);
-        x = join(x, c.transform ? applied(*c.transform, source) : source, c.integration);
+        x = joined(x, arriving(c, activity(c.source, delays_.connections[i], m)), c.integration);
     }
     return x;
-}
-
-at::Tensor StageWalk::mapped(std::size_t l, std::size_t i, const at::Tensor& x) const {
-    const Map& map = *circuit_.layers[l].operations[i].map;
-    if (x.defined()) return applied(map, x);
-    const Bias* bias = std::get_if<Bias>(&map);
-    if (!bias) return x;
-    const Grid& here = along_[l][i];
-    return bias->value.expand({1, here.channels, here.height, here.width});
-}
-
-at::Tensor StageWalk::adapted(std::size_t l, const at::Tensor& x) const {
-    const at::Tensor& s = state_.adaptations[l];
-    if (!x.defined() || !s.defined()) return x;
-    const Adaptation& adaptation = *circuit_.layers[l].adaptation;
-    const at::Tensor against = s.mul(adaptation.beta);
-    return adaptation.divisive ? x.div(against.add(1)) : x.sub(against);
 }
 
 }  // namespace dv::temporal

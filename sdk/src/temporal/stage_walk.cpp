@@ -1,6 +1,6 @@
 #include "stage_walk.hpp"
 
-#include "paths.hpp"
+#include "signals.hpp"
 
 #include <dv/error.hpp>
 
@@ -111,17 +111,10 @@ bool StageWalk::needs_slopes(std::size_t l) const {
 // ---- One step ------------------------------------------------------------------------------------------------------------
 
 at::Tensor StageWalk::step(const at::Tensor& frame, bool unchanged, const Watch& watch) {
-    const InputAdaptation& adaptation = circuit_.input_adaptation;
-    const bool adapts = adaptation.weight != 0.0;
+    const bool adapts = circuit_.input_adaptation.weight != 0.0;
     if (!unchanged || adapts || !shown_.defined()) {
-        at::Tensor x = frame;
-        if (adapts && state_.input.defined()) {
-            const at::Tensor before = state_.input.mul(adaptation.weight);
-            x = adaptation.first_only ? before : x.add(before);
-        }
-        if (adapts) state_.input = x;
-        for (const Map& map : circuit_.front) x = applied(map, x);
-        shown_ = x;
+        shown_ = adapted_input(circuit_.input_adaptation, frame, state_.input);
+        for (const Map& map : circuit_.front) shown_ = applied(map, shown_);
     }
     if (!unchanged || adapts || !slopes_carry_over_) forget_slopes();
     watch_ = &watch;
@@ -243,11 +236,8 @@ void StageWalk::end_of_step() {
         const at::Tensor& stored = moments_[end_].responses[l];
         state_.layers[l].push(stored);
         if (circuit_.layers[l].leak == LeakState::membrane) state_.membranes[l] = moments_[end_].values[l];
-        if (const auto& adaptation = circuit_.layers[l].adaptation) {
-            at::Tensor& s = state_.adaptations[l];
-            if (s.defined()) s = s.mul(adaptation->alpha);
-            const at::Tensor gained = stored.defined() ? stored.sub(stored.mul(adaptation->alpha)) : at::Tensor();
-            s = weighted_sum({{s, 1.0}, {gained, 1.0}});
+        if (const auto& by = circuit_.layers[l].adaptation) {
+            state_.adaptations[l] = fatigued(*by, state_.adaptations[l], stored);
         }
         std::vector<Knot>& knots = state_.knots[l];
         const double oldest = state_.time - delays_.longest[l] - circuit_.dt * 1e-6;

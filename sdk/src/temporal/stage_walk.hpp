@@ -69,11 +69,8 @@ private:
     at::Tensor activity(std::size_t source, double delay, std::size_t m);
     at::Tensor through(std::size_t l, std::size_t first, std::size_t last, at::Tensor x, std::size_t m);
     at::Tensor after(std::size_t l, std::size_t i, const at::Tensor& x, std::size_t m);
-    at::Tensor input_path(std::size_t l, at::Tensor x, std::size_t m);
-    at::Tensor recurrent_drive(std::size_t l, std::size_t m);
+    at::Tensor drive_of_itself(std::size_t l, std::size_t m);
     at::Tensor connected(std::size_t l, Connection::Kind kind, at::Tensor x, std::size_t m);
-    at::Tensor mapped(std::size_t l, std::size_t i, const at::Tensor& x) const;
-    at::Tensor adapted(std::size_t l, const at::Tensor& x) const;
 
     void begin_knots();
     Reading reading_of(std::size_t l) const;

@@ -35,6 +35,9 @@ void check_operations(const Layer& layer) {
     }
     for (const Operation& op : layer.operations) {
         if (op.kind == Kind::map && !op.map) refuse(layer, "operation '" + op.name + "' has no map");
+        if (op.skipped_on_absent_input && (op.kind == Kind::delay || op.kind == Kind::rest)) {
+            refuse(layer, "'" + op.name + "' answers absent signals too, and cannot be skipped on them");
+        }
     }
     if (layer.recurrence && count(layer, Kind::layer) == 0) {
         refuse(layer, "has a recurrence, which joins the input path, but no operation applies the input path");

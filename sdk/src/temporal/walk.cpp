@@ -1,34 +1,16 @@
 #include "walk.hpp"
 
-#include <ATen/ops/arange.h>
-#include <ATen/ops/conv2d.h>
+#include "signals.hpp"
+
 #include <ATen/ops/zeros.h>
 
 #include <utility>
 
 namespace dv::temporal {
 
-/// Nearest neighbour along one dimension: position i takes floor(i · in / out), in whole numbers.
-static at::Tensor resized(const at::Tensor& x, std::int64_t dim, std::int64_t out) {
-    const std::int64_t in = x.size(dim);
-    if (in == out) return x;
-    if (in % out == 0) return x.slice(dim, 0, in, in / out);
-    return x.index_select(dim, at::arange(out, x.options().dtype(at::kLong)).mul(in).div(out, "floor"));
-}
-
-at::Tensor resized(const at::Tensor& x, const Grid& grid) { return resized(resized(x, 2, grid.height), 3, grid.width); }
-
 namespace {
 
 using Kind = Operation::Kind;
-
-at::Tensor join(const at::Tensor& x, const at::Tensor& y, Integration how) {
-    if (!y.defined()) return x;
-    if (!x.defined()) return y;
-    return how == Integration::additive ? x.add(y) : x.mul(y.tanh().add(1));
-}
-
-at::Tensor through(const Map& map, const at::Tensor& x) { return x.defined() ? applied(map, x) : x; }
 
 /// Both with the larger batch of the two.
 void share_batch(at::Tensor& a, at::Tensor& b) {
@@ -68,26 +50,21 @@ at::Tensor Walk::step(const at::Tensor& frame, const Watch& watch) {
 }
 
 at::Tensor Walk::through_front(const at::Tensor& frame) {
-    at::Tensor x = frame;
-    if (const InputAdaptation& adaptation = circuit_.input_adaptation; adaptation.weight != 0.0) {
-        if (state_.input.defined()) {
-            const at::Tensor before = state_.input.mul(adaptation.weight);
-            x = adaptation.first_only ? before : x.add(before);
-        }
-        state_.input = x;
-    }
+    at::Tensor x = adapted_input(circuit_.input_adaptation, frame, state_.input);
     for (const Map& map : circuit_.front) x = through(map, x);
     return x;
 }
 
 at::Tensor Walk::after(std::size_t l, std::size_t i, const at::Tensor& x) {
-    switch (circuit_.layers[l].operations[i].kind) {
-        case Kind::layer: return input_path(l, x);
+    const Layer& layer = circuit_.layers[l];
+    if (is_skipped(layer.operations[i], x)) return x;
+    switch (layer.operations[i].kind) {
+        case Kind::layer: return input_path(layer, x, drive(l));
         case Kind::skip: return connected(l, Connection::Kind::skip, x);
         case Kind::feedback: return connected(l, Connection::Kind::feedback, x);
         case Kind::step: return solved(l, x);
-        case Kind::map: return mapped(l, i, x);
-        case Kind::adapt: return adapted(l, x);
+        case Kind::map: return mapped(layer, i, along_[l][i], x);
+        case Kind::adapt: return adapted(*layer.adaptation, state_.adaptations[l], x);
         case Kind::delay: return delayed(l, x);
         case Kind::rest: return rested(l, x);
         case Kind::record: break;
@@ -95,43 +72,16 @@ at::Tensor Walk::after(std::size_t l, std::size_t i, const at::Tensor& x) {
     return x;
 }
 
-at::Tensor Walk::recurrent_drive(std::size_t l) const {
-    const auto& recurrence = circuit_.layers[l].recurrence;
-    if (!recurrence) return {};
-    const at::Tensor rate = state_.layers[l].back(recurrence->lag);
-    if (!rate.defined()) return {};
-    if (const auto& map = linear_[l]) {
-        return resized(at::conv2d(rate, map->weight, map->bias, 1, map->weight.size(2) / 2, 1, map->groups),
-                       drive_grids_[l]);
-    }
-    return resized(recurrence->map->forward(rate), drive_grids_[l]);
-}
-
-at::Tensor Walk::input_path(std::size_t l, at::Tensor x) const {
-    const Layer& layer = circuit_.layers[l];
-    const at::Tensor drive = recurrent_drive(l);
-    const auto joined_at = [&](RecurrenceTarget here) {
-        if (drive.defined() && layer.recurrence->target == here) x = join(x, drive, layer.recurrence->integration);
-    };
-    joined_at(RecurrenceTarget::input);
-    x = through(layer.feedforward.first, x);
-    for (const Map& map : layer.feedforward.middle) x = through(map, x);
-    if (layer.feedforward.second) {
-        x = through(Relu{}, x);
-        joined_at(RecurrenceTarget::middle);
-        x = through(*layer.feedforward.second, x);
-    }
-    joined_at(RecurrenceTarget::output);
-    return x;
+at::Tensor Walk::drive(std::size_t l) const {
+    const auto& path = circuit_.layers[l].recurrence;
+    if (!path) return {};
+    return recurrent_drive(*path, linear_[l], drive_grids_[l], state_.layers[l].back(path->lag));
 }
 
 at::Tensor Walk::connected(std::size_t l, Connection::Kind kind, at::Tensor x) const {
     for (const Connection& c : circuit_.connections) {
         if (c.target != l || c.kind != kind) continue;
-        at::Tensor source = state_.layers[c.source].back(entry_read(c));
-        if (!source.defined()) continue;
-        source = resized(source, c.resized);
-        x = join(x, c.transform ? applied(*c.transform, source) : source, c.integration);
+        x = joined(x, arriving(c, state_.layers[c.source].back(entry_read(c))), c.integration);
     }
     return x;
 }
@@ -148,38 +98,14 @@ at::Tensor Walk::solved(std::size_t l, const at::Tensor& drive) {
     return x;
 }
 
-at::Tensor Walk::mapped(std::size_t l, std::size_t i, const at::Tensor& x) const {
-    const Map& map = *circuit_.layers[l].operations[i].map;
-    if (x.defined()) return applied(map, x);
-    const Bias* bias = std::get_if<Bias>(&map);
-    if (!bias) return x;
-    const Grid& here = along_[l][i];
-    return bias->value.expand({1, here.channels, here.height, here.width});
-}
-
-at::Tensor Walk::adapted(std::size_t l, const at::Tensor& x) const {
-    const at::Tensor& s = state_.adaptations[l];
-    if (!x.defined() || !s.defined()) return x;
-    const Adaptation& adaptation = *circuit_.layers[l].adaptation;
-    const at::Tensor against = s.mul(adaptation.beta);
-    return adaptation.divisive ? x.div(against.add(1)) : x.sub(against);
-}
-
 at::Tensor Walk::delayed(std::size_t l, const at::Tensor& x) {
     const std::int64_t lag = circuit_.layers[l].feedforward_lag;
     at::Tensor out = lag > 0 ? state_.layers[l].back(lag) : x;
     state_.layers[l].push(x);
-    if (circuit_.layers[l].adaptation) fatigue(l, x);
+    if (const auto& by = circuit_.layers[l].adaptation) {
+        state_.adaptations[l] = fatigued(*by, state_.adaptations[l], x);
+    }
     return out;
-}
-
-void Walk::fatigue(std::size_t l, const at::Tensor& stored) {
-    const Adaptation& adaptation = *circuit_.layers[l].adaptation;
-    at::Tensor& s = state_.adaptations[l];
-    if (s.defined()) s = s.mul(adaptation.alpha);
-    if (!stored.defined()) return;
-    const at::Tensor gained = stored.sub(stored.mul(adaptation.alpha));
-    s = s.defined() ? s.add(gained) : gained;
 }
 
 at::Tensor Walk::rested(std::size_t l, const at::Tensor& x) {

@@ -26,6 +26,7 @@ public:
 
     /// Cuts what is remembered from the autograd graph.
     void cut() { state_ = state_.detached(); }
+    const State& state() const { return state_; }
     State take_state() { return std::move(state_); }
     /// The grid of what operation `i` of layer `l` gives.
     const Grid& grid(std::size_t l, std::size_t i) const { return along_[l][i + 1]; }
@@ -33,15 +34,11 @@ public:
 private:
     at::Tensor through_front(const at::Tensor& frame);
     at::Tensor after(std::size_t l, std::size_t i, const at::Tensor& x);
-    at::Tensor recurrent_drive(std::size_t l) const;
-    at::Tensor input_path(std::size_t l, at::Tensor x) const;
+    at::Tensor drive(std::size_t l) const;
     at::Tensor connected(std::size_t l, Connection::Kind kind, at::Tensor x) const;
     at::Tensor solved(std::size_t l, const at::Tensor& drive);
-    at::Tensor mapped(std::size_t l, std::size_t i, const at::Tensor& x) const;
-    at::Tensor adapted(std::size_t l, const at::Tensor& x) const;
     at::Tensor delayed(std::size_t l, const at::Tensor& x);
     at::Tensor rested(std::size_t l, const at::Tensor& x);
-    void fatigue(std::size_t l, const at::Tensor& stored);
 
     const Circuit& circuit_;
     State state_;

@@ -8,6 +8,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <gtest/gtest.h>
 
@@ -265,11 +266,11 @@ TEST(Impulse, TravelsEveryKindOfEdgeInItsLag) {
 // ---- Space: the spectral radius of a recurrent convolution on an N x N map --------------------------------------------------------
 
 /// Growth per step of an Euler layer with this kernel, a = dt/tau = .5, and its radius from (growth − (1 − a)) / a.
-double measured_radius(const at::Tensor& kernel, std::int64_t n) {
+double measured_radius(std::shared_ptr<const dv::Recurrence> map, std::int64_t n) {
     const at::NoGradGuard no_gradient;
     Circuit circuit = rates(0.5, euler(), {{.tau = 1.0, .weight = 0.0, .recurrent_weight = 1.0}});
     circuit.input = circuit.layers[0].stored = circuit.layers[0].output = {1, n, n};
-    circuit.layers[0].recurrence->map = std::make_shared<Lateral>(dv::LinearMap{kernel, {}, 1});
+    circuit.layers[0].recurrence->map = std::move(map);
     circuit.readout = {[](const at::Tensor& x) {
                            return x.square().sum({1, 2, 3}).sqrt().unsqueeze(1);
                        },
@@ -280,6 +281,36 @@ double measured_radius(const at::Tensor& kernel, std::int64_t n) {
     const auto silence = dv::Sequence::of(at::zeros({1, 1, 1, n, n}, at::kDouble)).shown_for(800);
     const at::Tensor norms = run(circuit, silence, state).outputs.view({-1});
     return (norms[799].div(norms[798]).item<double>() - 0.5) / 0.5;
+}
+
+double measured_radius(const at::Tensor& kernel, std::int64_t n) {
+    return measured_radius(std::make_shared<Lateral>(dv::LinearMap{kernel, {}, 1}), n);
+}
+
+/// A convolution on a torus: no padded one, so that it takes the general way.
+struct Circular final : dv::Recurrence {
+    at::Tensor kernel;
+    explicit Circular(at::Tensor with) : kernel(std::move(with)) {}
+    void build(const dv::RecurrenceSite&) override {}
+    std::vector<dv::NamedTensor> parameters() const override { return {}; }
+    at::Tensor forward(const at::Tensor& rate) const override {
+        at::Tensor sum = at::zeros_like(rate);
+        for (std::int64_t y = 0; y < 3; ++y) {
+            for (std::int64_t x = 0; x < 3; ++x)
+                sum = sum.add(rate.roll({1 - y, 1 - x}, {2, 3}).mul(kernel[0][0][y][x]));
+        }
+        return sum;
+    }
+    std::string equation() const override { return "W * h on a torus"; }
+};
+
+TEST(RecurrentConvolution, OnATorusGrowsByTheSumOfItsWeights) {
+    for (const std::int64_t n : {4, 7, 8, 14}) {
+        const auto ones = std::make_shared<Circular>(at::full({1, 1, 3, 3}, 0.1, at::kDouble));
+        EXPECT_NEAR(measured_radius(ones, n) / 0.1, 9.0, 1e-9) << n;
+    }
+    EXPECT_LT(measured_radius(std::make_shared<Circular>(at::full({1, 1, 3, 3}, .1111, at::kDouble)), 4), 1.0);
+    EXPECT_GT(measured_radius(std::make_shared<Circular>(at::full({1, 1, 3, 3}, .1112, at::kDouble)), 4), 1.0);
 }
 
 TEST(RecurrentConvolution, GrowsByItsSpectralRadius) {

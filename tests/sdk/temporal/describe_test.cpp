@@ -36,6 +36,20 @@ all: 5 parameters, 5 multiply-adds per step, 100 per sequence and sample
 )");
 }
 
+TEST(Describe, TellsDelaysWhereAllLayersAdvanceTogether) {
+    Circuit circuit = units({{.name = "A", .recurrent_weight = 1, .recurrent_lag = 1, .feedforward_lag = 1},
+                             {.name = "B", .recurrent_weight = 1, .recurrent_lag = 3}});
+    circuit.dt = 2.0;
+    circuit.update_order = UpdateOrder::synchronous;
+    const std::string text = describe(circuit, 1);
+    EXPECT_PRED_FORMAT2(testing::IsSubstring, "R h(t-1)\n    out = h(t-1)\n    R h = W * h\n    2 parameters", text);
+    EXPECT_PRED_FORMAT2(testing::IsSubstring, "R h(t-3)\n    out = h\n    R h = W * h, 4 ms back\n", text);
+    circuit.interpolation = HistoryInterpolation::linear;  // advances by stages
+    const std::string between = describe(circuit, 1);
+    EXPECT_PRED_FORMAT2(testing::IsSubstring, "R h(t)\n    out = h(t)\n    R h = W * h\n    2 parameters", between);
+    EXPECT_PRED_FORMAT2(testing::IsSubstring, "R h(t - 4 ms)\n    out = h\n    R h = W * h, 4 ms back\n", between);
+}
+
 TEST(Describe, ShowsTwoStageLayersAndTargets) {
     Circuit circuit = units({{.name = "V1", .recurrent_weight = 1, .recurrent_lag = 1}});
     circuit.layers[0].feedforward.second = Convolution{scalar_weight(1), {}};

@@ -68,6 +68,36 @@ TEST_P(Mechanisms, ABiasOfItsOwnReachesEverySampleAndTheSolver) {
     EXPECT_THAT(values(out), close_to({2, 4, 6.5, 2, 4, 8.5}));
 }
 
+TEST_P(Mechanisms, ABiasThatNeedsASignalIsAnErrorWithoutOne) {
+    Circuit circuit = units({{.name = "A", .feedforward_lag = 2}, {.name = "B", .weight = 3}});
+    insert(circuit.layers[1], Kind::record, bias(10));
+    std::get<Bias>(*circuit.layers[1].operations[3].map).needs_signal = true;
+    EXPECT_EQ(circuit.residual_timesteps(), 2);
+    try {
+        answers(circuit, {1, 2, 3});
+        FAIL() << "a bias stood alone";
+    } catch (const dv::Error& error) {
+        EXPECT_THAT(error.what(), testing::HasSubstr("layer B: nothing has arrived where 'addbias' acts"));
+    }
+    circuit.layers[0].feedforward_lag = 0;
+    EXPECT_THAT(answers(circuit, {1, 2, 3}), close_to({13, 16, 19}));
+}
+
+TEST_P(Mechanisms, WhatIsSkippedOnAbsentInputAddsNothingToIt) {
+    Circuit circuit =
+        units({{.name = "A", .feedforward_lag = 2}, {.name = "B", .weight = 3}}, {{Connection::Kind::skip, 0, 1, 0}});
+    insert(circuit.layers[1], Kind::record, bias(10));
+    // The skip arrives two steps before what the layer passes on.
+    EXPECT_THAT(answers(circuit, {1, 2, 3}), close_to({11, 12, 16}));
+    for (Operation& op : circuit.layers[1].operations) {
+        if (op.kind == Kind::skip) op.skipped_on_absent_input = true;
+    }
+    EXPECT_THAT(answers(circuit, {1, 2, 3}), close_to({10, 10, 16}));
+    for (Operation& op : circuit.layers[1].operations) op.skipped_on_absent_input = op.kind != Kind::delay;
+    EXPECT_THAT(answers(circuit, {1, 2, 3}), close_to({0, 0, 16}));
+    EXPECT_EQ(circuit.residual_timesteps(), 2);
+}
+
 TEST_P(Mechanisms, AdaptationPushesBack) {
     constexpr double alpha = 0.96, beta = 0.7;
     for (const bool divisive : {false, true}) {
@@ -255,6 +285,11 @@ TEST(ValidateMechanisms, NamesTheLayerAndTheFault) {
                               insert(c.layers[0], Kind::record, {Kind::map, "addbias", Bias{at::zeros({3, 1, 1})}});
                           }),
                 HasSubstr("layer A: a bias is"));
+    EXPECT_THAT(complaint(plain,
+                          [](Circuit& c) {
+                              for (Operation& op : c.layers[0].operations) op.skipped_on_absent_input = true;
+                          }),
+                HasSubstr("'' answers absent signals too, and cannot be skipped on them"));
     EXPECT_THAT(complaint(plain, [](Circuit& c) { c.input_adaptation.weight = 1.0; }),
                 HasSubstr("grows without bound"));
     EXPECT_THAT(complaint(plain,

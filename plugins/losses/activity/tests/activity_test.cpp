@@ -48,6 +48,16 @@ TEST(ActivityLoss, WatchesAllResponsesUnlessToldOtherwise) {
     EXPECT_EQ(monitors[0].operation, "record");
 }
 
+TEST(ActivityLoss, OfDynVisionWatchesNothingUnlessTold) {
+    const Config compat{{"compat", "dynvision-0.1"}};
+    const auto loss = activity_loss(compat);
+    EXPECT_TRUE(loss->monitors().empty());
+    EXPECT_EQ(value(*loss, {}), 0.0);
+    Config told = watching("absolute");
+    told.set("compat", "dynvision-0.1");
+    EXPECT_EQ(activity_loss(told)->monitors().size(), 1u);
+}
+
 TEST(ActivityLoss, AsksForWhatTheMonitorListNames) {
     const auto monitors = activity_loss(watching("signed"))->monitors();
     ASSERT_EQ(monitors.size(), 1u);

@@ -53,11 +53,18 @@ TEST(CrossEntropy, MeanIsOverScoredEntries) {
     EXPECT_NEAR(number(cross_entropy()->value(sines(), sine_labels())), 1.8545847032, 1e-10);
 }
 
+TEST(CrossEntropy, OfDynVisionIsRoundedToFloat) {
+    const auto exact = cross_entropy()->value(sines(), sine_labels());
+    const auto rounded = cross_entropy({{"compat", "dynvision-0.1"}})->value(sines(), sine_labels());
+    EXPECT_EQ(rounded.scalar_type(), at::kDouble);
+    EXPECT_NE(number(rounded), number(exact));
+    EXPECT_EQ(number(rounded), static_cast<double>(static_cast<float>(number(exact))));
+}
+
 TEST(CrossEntropy, WithoutReductionThereIsAValuePerEntry) {
     const Config plain{{"reduction", "none"}};
-    const Config smooth{{"reduction", "none"},
-                        {"label_smoothing", 0.1},
-                        {"class_weights", dv::testing::list(2.0, 0.0, 1.0, 0.5)}};
+    const Config smooth{
+        {"reduction", "none"}, {"label_smoothing", 0.1}, {"class_weights", dv::testing::list(2.0, 0.0, 1.0, 0.5)}};
     for (const Config& config : {plain, smooth}) {
         Config summed = config;
         summed.set("reduction", "sum");

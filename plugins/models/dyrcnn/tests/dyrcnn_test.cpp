@@ -4,8 +4,8 @@
 
 #include "tests/golden.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 
 namespace {
 
@@ -198,6 +198,26 @@ TEST(ParameterCounts, AreDynVisions) {
     EXPECT_EQ(count("dyrcnn_x8", bare), 5043043);
     EXPECT_EQ(count("dyrcnn_x8", no_skip), 8441453);
     EXPECT_EQ(count("dyrcnn_x8", {}), 8534798);
+}
+
+// ---- compat = "dynvision-0.1" --------------------------------------------------------------------------------------------
+
+TEST(Compat, TheTwoLayerNetworkIgnoresTrainTau) {
+    const auto trains_tau = [](const char* preset, const Config& changes) {
+        dv::testing::Plugin at = plugin();
+        const auto model = at.make<dv::Model>(preset, with({{"n_timesteps", 4}, {"train_tau", true}}, changes));
+        model->build({.n_frames = 1, .channels = 3, .height = 16, .width = 16, .n_classes = 4});
+        bool trained = false;
+        for (const dv::NamedTensor& p : model->parameters())
+            trained = trained || (p.trainable && p.name.starts_with("tau_"));
+        return std::pair(trained, at.host().log_text(DV_LOG_WARNING));
+    };
+    const Config compat{{"compat", "dynvision-0.1"}};
+    EXPECT_TRUE(trains_tau("dyrcnn_x2", {}).first);
+    EXPECT_TRUE(trains_tau("dyrcnn_x4", compat).first);
+    const auto [trained, warning] = trains_tau("dyrcnn_x2", compat);
+    EXPECT_FALSE(trained);
+    EXPECT_THAT(warning, testing::HasSubstr("train_tau has no effect in dyrcnn_x2"));
 }
 
 // ---- Layers ---------------------------------------------------------------------------------------------------------

@@ -14,8 +14,7 @@ namespace {
 using dv::testing::Config;
 
 std::shared_ptr<dv::Model> built(const char* variant, std::int64_t size, std::int64_t n_classes) {
-    auto model =
-        golden::plugin(DV_PLUGIN_UNDER_TEST).make<dv::Model>("resnet", {{"variant", variant}, {"n_timesteps", 4}});
+    auto model = golden::plugin(DV_PLUGIN_UNDER_TEST).make<dv::Model>(variant, {{"n_timesteps", 4}});
     model->build({.n_frames = 1, .channels = 3, .height = size, .width = size, .n_classes = n_classes});
     return model;
 }

@@ -1,36 +1,15 @@
-#include <dv/testing/load.hpp>
-#include <dv/testing/torch.hpp>
-#include <dv/torch/recurrence.hpp>
+#include "tests/separable_checks.hpp"
 
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/einsum.h>
 #include <ATen/ops/zeros.h>
 
-#include <gtest/gtest.h>
-
 namespace {
 
-using dv::RecurrenceSite;
-using dv::testing::Config;
-
-constexpr RecurrenceSite kSite{
-    .source_channels = 3, .target_channels = 2, .kernel = 3, .height = 5, .width = 6, .max_weight_init = 0.1};
-
-std::shared_ptr<dv::Recurrence> made(const Config& config = {}, const RecurrenceSite& site = kSite) {
-    auto recurrence = dv::testing::Plugin(DV_PLUGIN_UNDER_TEST).make<dv::Recurrence>("pointdepthwise", config);
-    recurrence->build(site);
-    return recurrence;
-}
-
-at::Tensor named(const dv::Recurrence& recurrence, const std::string& name) {
-    for (const dv::NamedTensor& t : recurrence.parameters()) {
-        if (t.name == name) return t.tensor;
-    }
-    return {};
-}
+using namespace separable_checks;
 
 TEST(PointDepthwise, WithoutConstantsIsOneConvolutionWithProductKernels) {
-    const auto recurrence = made({{"bias", false}});
+    const auto recurrence = made("pointdepthwise", {{"bias", false}});
     const at::Tensor kernels =
         at::einsum("oi,oyx->oiyx", {named(*recurrence, "pointwise_conv.weight").view({2, 3}),
                                     named(*recurrence, "depthwise_conv.weight").view({2, 3, 3})});
@@ -40,7 +19,7 @@ TEST(PointDepthwise, WithoutConstantsIsOneConvolutionWithProductKernels) {
 
 // The mixed channels, constant included, are padded with zeros: a corner sees 4 of 9 weights, the middle all of them.
 TEST(PointDepthwise, ConstantsOfTheMixingFadeAtBorders) {
-    const auto recurrence = made();
+    const auto recurrence = made("pointdepthwise");
     named(*recurrence, "pointwise_conv.bias").data().fill_(2.0);
     named(*recurrence, "depthwise_conv.weight").data().fill_(0.5);
     named(*recurrence, "depthwise_conv.bias").data().fill_(0.25);
@@ -50,27 +29,11 @@ TEST(PointDepthwise, ConstantsOfTheMixingFadeAtBorders) {
 }
 
 TEST(PointDepthwise, HasTheReferencesNamesAndStart) {
-    const auto parameters = made({{"kernel", 5}})->parameters();
-    ASSERT_EQ(parameters.size(), 4u);
-    EXPECT_EQ(parameters[0].name, "pointwise_conv.weight");
-    EXPECT_EQ(parameters[0].tensor.sizes(), (at::IntArrayRef{2, 3, 1, 1}));
-    EXPECT_EQ(parameters[1].name, "pointwise_conv.bias");
-    EXPECT_EQ(parameters[2].name, "depthwise_conv.weight");
-    EXPECT_EQ(parameters[2].tensor.sizes(), (at::IntArrayRef{2, 1, 5, 5}));
-    EXPECT_EQ(parameters[3].name, "depthwise_conv.bias");
-    for (const auto& p : parameters) {
-        EXPECT_LE(p.tensor.abs().max().item<double>(), 0.1) << p.name;
-        EXPECT_EQ(p.tensor.eq(0).all().item<bool>(), p.tensor.dim() == 1) << p.name;
-    }
+    expect_names_and_start("pointdepthwise", {{"pointwise_conv", {2, 3, 1, 1}}, {"depthwise_conv", {2, 1, 5, 5}}});
 }
 
-TEST(PointDepthwise, TheLayerDecidesOnTheBiasUnlessTold) {
-    RecurrenceSite bare = kSite;
-    bare.bias = 0;
-    EXPECT_EQ(made({}, bare)->parameters().size(), 2u);
-    EXPECT_EQ(made({{"bias", true}}, bare)->parameters().size(), 4u);
-}
+TEST(PointDepthwise, TheLayerDecidesOnTheBiasUnlessTold) { expect_bias_of_the_layer_unless_told("pointdepthwise"); }
 
-TEST(PointDepthwise, SaysItsFormula) { EXPECT_EQ(made()->equation(), "depthwise3x3(conv1x1(h))"); }
+TEST(PointDepthwise, SaysItsFormula) { EXPECT_EQ(made("pointdepthwise")->equation(), "depthwise3x3(conv1x1(h))"); }
 
 }  // namespace

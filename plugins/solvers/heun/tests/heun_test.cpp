@@ -1,49 +1,23 @@
-#include <dv/testing/load.hpp>
-#include <dv/torch/solver.hpp>
-
-#include <ATen/ops/scalar_tensor.h>
-
-#include <gtest/gtest.h>
-
-#include <cmath>
+#include "tests/solver_checks.hpp"
 
 namespace {
 
-std::shared_ptr<dv::Solver> heun() { return dv::testing::Plugin(DV_PLUGIN_UNDER_TEST).make<dv::Solver>("heun"); }
-
-at::Tensor number(double value) { return at::scalar_tensor(value, at::kDouble); }
-
-/// tau dr/dt = -r + 1 from 0, at 10 ms with tau 10 ms.
-double at_10_ms(const dv::Solver& solver, double dt) {
-    at::Tensor rate = number(0);
-    for (int n = 0; n < static_cast<int>(std::lround(10.0 / dt)); ++n)
-        rate = solver.step(rate, number(1), {dt, 10.0, {}});
-    return rate.item<double>();
-}
+using namespace solver_checks;
 
 // With the drive held, every two-stage method of order 2 multiplies the distance to it by 1 - a + a^2/2.
 TEST(Heun, HasTheTextbookValues) {
-    const auto solver = heun();
-    EXPECT_NEAR(at_10_ms(*solver, 2.0), .6292601568, 1e-12);
+    const auto solver = made("heun");
+    expect_decay(*solver, [](double a) { return 1 - a + a * a / 2; });
     EXPECT_NEAR(at_10_ms(*solver, 1.0), .6314590151664481, 1e-14);
-    EXPECT_NEAR(at_10_ms(*solver, 0.5), .6319613783281437, 1e-14);
-    EXPECT_NEAR(at_10_ms(*solver, 0.1), .6321143812838084, 1e-13);
 }
 
-TEST(Heun, IsStableUpToTwoTimeConstants) { EXPECT_NEAR(heun()->stability_limit(), 2.0, 1e-12); }
-
-TEST(Heun, IsNotAffineForAnEngine) { EXPECT_FALSE(heun()->affine({1.0, 10.0, {}})); }
-
 TEST(Heun, EvaluatesTheDriveTwice) {
-    const dv::Tableau method = heun()->tableau().value();
-    EXPECT_EQ(method.stages, 2);
-    EXPECT_EQ(method.order, 2);
-    EXPECT_EQ(method.c[1], 1.0);
-    EXPECT_FALSE(method.adaptive());
+    expect_stages(*made("heun"), {.stages = 2, .order = 2, .limit = 2.0});
+    EXPECT_EQ(made("heun")->tableau()->c[1], 1.0);
 }
 
 TEST(Heun, SaysWhatItDoes) {
-    EXPECT_EQ(heun()->equation({1.0, 2.0, {}}),
+    EXPECT_EQ(made("heun")->equation({1.0, 2.0, {}}),
               "tau dr/dt = -r + x by 2 stages of order 2; for a constant x: r <- 0.625 r + 0.375 x");
 }
 

@@ -54,7 +54,8 @@ struct SupraLinear {
 };
 /// x + value. An absent signal becomes the value itself, with a batch of one.
 struct Bias {
-    at::Tensor value;  ///< [channel, y, x], [channel, 1, 1] or 0-dim
+    at::Tensor value;           ///< [channel, y, x], [channel, 1, 1] or 0-dim
+    bool needs_signal = false;  ///< an absent signal makes run() throw Error instead
 };
 /// Anything else. Stateless and differentiable; each sample is mapped by itself, so that steps may be put side by side in a
 /// batch.
@@ -128,6 +129,7 @@ struct Operation {
     Kind kind = Kind::layer;
     std::string name;        ///< as the manifest lists it: "nonlin", "pool", ...
     std::optional<Map> map;  ///< for Kind::map
+    bool skipped_on_absent_input = false;  ///< an absent signal stays absent, whatever else would join it; not for what stores or rests
 };
 
 /// Activity pushes against itself: x − beta·s, or x / (1 + beta·s); then s ← alpha·s + (1 − alpha)·(what the layer stores).

@@ -18,8 +18,10 @@ public:
     /// Oldest first.
     const std::vector<at::Tensor>& entries() const { return entries_; }
     void detach();
-    /// The first signal that is stored counts as stored for ever before. Only plan `reference` heeds it.
+    /// The first signal that is stored counts as stored for ever before.
     void hold_first() { holds_first_ = true; }
+    /// Whether that first signal has yet to come.
+    bool waits_for_first() const { return holds_first_ && capacity_ > 0; }
 
 private:
     std::int64_t capacity_;

@@ -1,5 +1,6 @@
 #include "convolver.hpp"
 
+#include "dtype.hpp"
 #include "panels.hpp"
 
 #include <ATen/ops/convolution_backward.h>
@@ -17,15 +18,6 @@ constexpr std::int64_t kChunk = 64;       // rows that share a panel while it is
 constexpr std::int64_t kPositions = 256;  // summed over at a time for a weight gradient
 constexpr std::int64_t kFewRows = 4, kFewChannels = 8;
 constexpr std::int64_t kSmallImage = 16;  // rows; below, the same place of all images comes before the next place
-
-template <class Body>
-void with_type(at::ScalarType type, const Body& body) {
-    if (type == at::kDouble) {
-        body(double{});
-    } else {
-        body(float{});
-    }
-}
 
 /// Rows of n images in the order in which they are worked through.
 class Rows {
@@ -245,7 +237,7 @@ Convolver::Convolver(const Convolution& convolution, const Grid& in)
       padding_(convolution.padding),
       forward_(forward_gather(in, out_, convolution, ky_, kx_)),
       backward_(backward_gather(in, out_, convolution, ky_, kx_)) {
-    with_type(weight_.scalar_type(), [&]<class T>(T) {
+    with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
         if (Winograd::suits(convolution, in)) winograd_ = std::make_unique<Winograd>(weight_, in);
         if (!convolution.bias.defined()) return;
         padded_bias_ = at::zeros({padded<T>(out_.channels)}, weight_.options());
@@ -262,7 +254,7 @@ at::Tensor Convolver::forward(const at::Tensor& x) const {
     }
     at::Tensor y = at::empty({n, out_.channels, out_.height, out_.width},
                              x.options().memory_format(at::MemoryFormat::ChannelsLast));
-    with_type(weight_.scalar_type(), [&]<class T>(T) {
+    with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
         apply_rows<T>(forward_, x.const_data_ptr<T>(), in_.channels, n, packed().const_data_ptr<T>(),
                       padded_bias_.defined() ? padded_bias_.const_data_ptr<T>() : nullptr, y.mutable_data_ptr<T>(),
                       out_.channels);
@@ -272,7 +264,7 @@ at::Tensor Convolver::forward(const at::Tensor& x) const {
 
 const at::Tensor& Convolver::packed() const {
     if (!packed_.defined()) {
-        with_type(weight_.scalar_type(), [&]<class T>(T) {
+        with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
             const T* w = weight_.const_data_ptr<T>();
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
             packed_ = pack<T>(n_taps, n_in, out_.channels, weight_.options(),
@@ -287,7 +279,7 @@ const at::Tensor& Convolver::packed() const {
 const at::Tensor& Convolver::packed_backward() const {
     packed_.reset();  // forward is over; a later one packs again
     if (!packed_backward_.defined()) {
-        with_type(weight_.scalar_type(), [&]<class T>(T) {
+        with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
             const T* w = weight_.const_data_ptr<T>();
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
             packed_backward_ = pack<T>(n_taps, out_.channels, n_in, weight_.options(),
@@ -313,7 +305,7 @@ at::Tensor Convolver::input_gradient(const at::Tensor& of_result) const {
     }
     at::Tensor dx = at::empty({n, in_.channels, in_.height, in_.width},
                               of_result.options().memory_format(at::MemoryFormat::ChannelsLast));
-    with_type(weight_.scalar_type(), [&]<class T>(T) {
+    with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
         apply_rows<T>(backward_, of_result.const_data_ptr<T>(), out_.channels, n, packed_backward().const_data_ptr<T>(),
                       nullptr, dx.mutable_data_ptr<T>(), in_.channels);
     });
@@ -323,7 +315,7 @@ at::Tensor Convolver::input_gradient(const at::Tensor& of_result) const {
 at::Tensor Convolver::weight_gradient(const at::Tensor& of_result, const at::Tensor& x) const {
     if (winograd_ && winograd_->suits_batch(x.size(0))) return winograd_->weight_gradient(of_result, x);
     at::Tensor sums;
-    with_type(weight_.scalar_type(), [&]<class T>(T) {
+    with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
         sums = products<T>(
             {forward_, x.const_data_ptr<T>(), in_.channels, of_result.const_data_ptr<T>(), out_.channels, x.size(0)},
             x.options());

@@ -1,6 +1,7 @@
 #include "fast_executor.hpp"
 
 #include "../reference_executor.hpp"
+#include "../signals.hpp"
 #include "kernels.hpp"
 #include "walk.hpp"
 
@@ -71,19 +72,19 @@ public:
           observers_(circuit_, options, sequence.n_timesteps()),
           state_(std::move(state)) {}
 
-    Trajectory run() {
-        if (sequence_.idle_timesteps > 0) idle();
-        const std::int64_t n = sequence_.n_timesteps();
-        const std::int64_t length = options_.truncated_bptt_timesteps > 0 ? options_.truncated_bptt_timesteps : n;
+    /// From step `begin` on, which the state has reached.
+    Trajectory run(std::int64_t begin) {
+        if (sequence_.idle_timesteps > 0 && begin == 0) idle();
+        const std::int64_t n = sequence_.n_timesteps(), segment = options_.truncated_bptt_timesteps;
         std::vector<at::Tensor> outputs;
-        for (std::int64_t t = 0; t < n; t += length) {
+        for (std::int64_t t = begin; t < n;) {
             observers_.start_at(t);
             Walk walk(circuit_, plans_, convolvers_, state_, sequence_.batch(), layout_, sequence_.frames.options());
-            const std::int64_t end = std::min(t + length, n);
+            const std::int64_t end = segment > 0 ? std::min((t / segment + 1) * segment, n) : n;
             outputs.push_back(read_out(walk.run(input(t, end), &observers_)));
             carry_on(walk);
-            const bool cut = options_.truncated_bptt_timesteps > 0 && end == t + length;
-            if (cut) state_ = state_.detached();
+            if (segment > 0 && end % segment == 0) state_ = state_.detached();
+            t = end;
         }
         const at::Tensor by_time = outputs.size() == 1 ? outputs.front() : at::cat(outputs, 0);
         return {by_time.transpose(0, 1), std::move(state_), observers_.probed()};
@@ -142,17 +143,11 @@ private:
     }
 
     Stretch adapted(const Stretch& shown) {
-        const auto [weight, first_only] = circuit_.input_adaptation;
         std::vector<at::Tensor> steps;
-        at::Tensor& y = state_.input;
         for (std::int64_t t = shown.begin; t < shown.end; ++t) {
-            if (!y.defined()) {
-                y = shown.at(t);
-            } else {
-                y = first_only ? y.mul(weight).expand_as(shown.at(t)) : shown.at(t).add(y, weight);
-            }
-            y = y.expand({shown.batch, -1, -1, -1});  // idle steps may have been taken for one sample
-            steps.push_back(y);
+            // Idle steps may have been taken for one sample.
+            const at::Tensor y = adapted_input(circuit_.input_adaptation, shown.at(t), state_.input);
+            steps.push_back(y.expand({shown.batch, -1, -1, -1}));
         }
         return {shown.begin, shown.end, shown.begin, shown.batch, at::cat(steps, 0).contiguous(layout_), {}};
     }
@@ -181,11 +176,34 @@ private:
     State state_;
 };
 
+bool waits_for_first(const State& state) {
+    return std::any_of(state.layers.begin(), state.layers.end(), [](const History& h) { return h.waits_for_first(); });
+}
+
+/// `a`, then `b`.
+Trajectory joined(Trajectory a, Trajectory b) {
+    b.outputs = at::cat({a.outputs, b.outputs}, 1);
+    for (std::size_t p = 0; p < b.probed.size(); ++p) {
+        Signal &before = a.probed[p], &after = b.probed[p];
+        if (!before.values.defined()) continue;
+        if (after.values.defined()) before.values = at::cat({before.values, after.values}, 1);
+        after = std::move(before);
+    }
+    return b;
+}
+
 }  // namespace
 
 Trajectory run_fast(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options) {
     if (!has_fast_plan(circuit)) return run_reference(circuit, sequence, std::move(state), options);
-    return Run(circuit, sequence, std::move(state), options).run();
+    if (!waits_for_first(state)) return Run(circuit, sequence, std::move(state), options).run(0);
+    // What a history's first signal counts for is settled step by step; from then on nothing is special.
+    Trajectory first = run_reference(circuit, sequence, std::move(state), options,
+                                     [](const State& reached) { return !waits_for_first(reached); });
+    const std::int64_t reached = first.outputs.size(1);
+    if (reached == sequence.n_timesteps()) return first;
+    Trajectory later = Run(circuit, sequence, first.state, options).run(reached);
+    return joined(std::move(first), std::move(later));
 }
 
 }  // namespace dv::temporal

@@ -50,7 +50,7 @@ public:
         for (std::size_t i = from; i < delay; ++i) {
             const Operation& op = layer_.operations[i];
             const bool before_step = i < step && step < delay;
-            if (probed(i)) return false;
+            if (probed(i) || (op.skipped_on_absent_input && op.kind != Kind::map)) return false;
             if (op.kind == Kind::record && i + 1 == delay) {
                 stage = recorded;
             } else if (is_drive(op) && (stage == drives || (step >= delay && stage == solved))) {
@@ -125,15 +125,35 @@ LayerPlan plan_of(const Circuit& circuit, std::size_t l, const std::vector<Probe
 
 }  // namespace
 
+namespace {
+
+/// A layer that rests does so last; the next one begins with its input path, whose recurrence answers at every step, and no
+/// other layer reads it.
+bool rests_in_order(const Circuit& circuit, std::size_t l) {
+    const std::size_t rest = index_of(circuit.layers[l], Kind::rest);
+    if (rest == circuit.layers[l].operations.size()) return true;
+    const Layer& next = circuit.layers[l + 1];
+    const Operation& path = next.operations.front();
+    return rest + 1 == circuit.layers[l].operations.size() && next.recurrence && path.kind == Kind::layer &&
+           !path.skipped_on_absent_input &&
+           std::none_of(circuit.connections.begin(), circuit.connections.end(),
+                        [&](const Connection& c) { return c.source == l + 1; });
+}
+
+bool reads_its_past_in_order(const Layer& layer) {
+    for (std::size_t i = index_of(layer, Kind::delay) + 1; i < layer.operations.size(); ++i) {
+        if (reads_own_past(layer, layer.operations[i])) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
 bool has_fast_plan(const Circuit& circuit) {
-    return std::all_of(circuit.layers.begin(), circuit.layers.end(), [](const Layer& layer) {
-        const std::size_t delay = index_of(layer, Kind::delay);
-        for (std::size_t i = 0; i < layer.operations.size(); ++i) {
-            const Operation& op = layer.operations[i];
-            if (op.kind == Kind::rest || (i > delay && reads_own_past(layer, op))) return false;
-        }
-        return true;
-    });
+    for (std::size_t l = 0; l < circuit.layers.size(); ++l) {
+        if (!rests_in_order(circuit, l) || !reads_its_past_in_order(circuit.layers[l])) return false;
+    }
+    return true;
 }
 
 std::vector<LayerPlan> layer_plans(const Circuit& circuit, const std::vector<Probe>& probes, bool fuse) {

@@ -1,5 +1,7 @@
 #include "observers.hpp"
 
+#include <ATen/ops/zeros_like.h>
+
 namespace dv::temporal::fast {
 
 Observers::Observers(const Circuit& circuit, const RunOptions& options, std::int64_t n_timesteps)
@@ -30,12 +32,31 @@ void Observers::record(std::size_t layer, const Stretch& signal) {
     }
 }
 
+namespace {
+
+/// A signal that has arrived once and is absent later, where a layer rests, counts as zeros then.
+std::vector<Stretch> without_gaps(std::vector<Stretch> parts) {
+    at::Tensor zeros;
+    for (Stretch& part : parts) {
+        const std::int64_t gap = part.first - part.begin;
+        if (zeros.defined() && gap > 0) {
+            const std::vector<std::int64_t> one_row(static_cast<std::size_t>(gap), 0);
+            const Stretch silence{part.begin, part.first, part.begin, part.batch, zeros, one_row};
+            part = part.present() ? concatenated({silence, part}) : silence;
+        }
+        if (part.present() && !zeros.defined()) zeros = at::zeros_like(part.values.narrow(0, 0, part.batch).detach());
+    }
+    return parts;
+}
+
+}  // namespace
+
 std::vector<Signal> Observers::probed() const {
     std::vector<Signal> signals;
     for (const std::vector<Stretch>& parts : probed_) {
         Signal signal{{}, n_timesteps_};
         if (!parts.empty()) {
-            const Stretch whole = concatenated(parts).dense();
+            const Stretch whole = concatenated(without_gaps(parts)).dense();
             signal.first = whole.first;
             if (whole.present()) signal.values = whole.values.unflatten(0, {-1, whole.batch}).transpose(0, 1);
         }

@@ -1,10 +1,10 @@
 #include "readers.hpp"
 
+#include "dtype.hpp"
 #include "parallel.hpp"
 #include "scan.hpp"
 
 #include <ATen/ops/empty.h>
-#include <c10/util/BFloat16.h>
 
 #include <limits>
 #include <vector>
@@ -12,15 +12,6 @@
 namespace dv::temporal::fast {
 
 namespace {
-
-template <class Body>
-void with_type(at::ScalarType type, const Body& body) {
-    switch (type) {
-        case at::kDouble: return body(double{});
-        case at::kBFloat16: return body(c10::BFloat16{});
-        default: return body(float{});
-    }
-}
 
 /// The window of place (y, x) of a pool, cut at the image's edges.
 struct Window {

@@ -1,28 +1,13 @@
 #pragma once
 /// What the forward and the backward of a recurrent scan share. Private to recurrent_scan*.cpp.
 
+#include "dtype.hpp"
 #include "recurrent_scan.hpp"
 
-#include <dv/error.hpp>
-
-#include <c10/util/BFloat16.h>
-
 #include <algorithm>
-#include <string>
 #include <vector>
 
 namespace dv::temporal::fast {
-
-/// body(T{}) for the scan's dtype.
-template <class Body>
-void with_type(at::ScalarType type, const Body& body) {
-    switch (type) {
-        case at::kFloat: return body(float{});
-        case at::kDouble: return body(double{});
-        case at::kBFloat16: return body(at::BFloat16{});
-        default: throw Error("the fast plan runs in float, double or bfloat16; found " + std::string(toString(type)));
-    }
-}
 
 /// Where each block begins and what it reads of the past.
 struct Block {

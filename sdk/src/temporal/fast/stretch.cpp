@@ -1,5 +1,7 @@
 #include "stretch.hpp"
 
+#include "../signals.hpp"
+
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
 
@@ -10,10 +12,6 @@ namespace dv::temporal::fast {
 namespace {
 
 bool is_still(const Stretch& s) { return !s.rows.empty() && s.values.size(0) == s.batch; }
-
-at::Tensor joined(const at::Tensor& x, const at::Tensor& y, Integration how) {
-    return how == Integration::additive ? x.add(y) : x.mul(y.tanh().add(1));
-}
 
 /// As [step, batch, ...], with one step where the signal is still.
 at::Tensor over_time(const Stretch& s) {
@@ -99,11 +97,11 @@ Stretch joined(const Stretch& x, const Stretch& y, Integration how) {
     }
     Stretch out = x;
     if (x.rows == y.rows && x.values.size(0) == y.values.size(0)) {
-        out.values = joined(x.values, y.values, how);
+        out.values = temporal::joined(x.values, y.values, how);
         return out;
     }
     out.rows.clear();
-    out.values = joined(over_time(x), over_time(y), how).flatten(0, 1);
+    out.values = temporal::joined(over_time(x), over_time(y), how).flatten(0, 1);
     return out;
 }
 

@@ -20,6 +20,14 @@ Track::Track(const History& history, std::int64_t batch)
 
 void Track::append(Stretch stored) { parts_.push_back(std::move(stored)); }
 
+void Track::overwrite(std::int64_t timestep, const at::Tensor& signal) {
+    if (capacity_ == 0) return;
+    const std::vector<std::int64_t> one_row(static_cast<std::size_t>(capacity_), 0);
+    const std::int64_t from = timestep - capacity_;
+    parts_ = {Stretch{from, timestep, from, batch_, signal.expand({batch_, -1, -1, -1}), one_row}};
+    stored_before_ = capacity_;
+}
+
 Stretch Track::between(std::int64_t from, std::int64_t to) const {
     const std::int64_t known_from = std::clamp(begin(), from, to), known_to = std::clamp(end(), from, to);
     std::vector<Stretch> found;

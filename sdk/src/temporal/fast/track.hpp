@@ -13,6 +13,8 @@ public:
     Track(const History& history, std::int64_t batch);
 
     void append(Stretch stored);
+    /// As if `signal` had been stored at every step before `timestep`, as far back as anything is kept.
+    void overwrite(std::int64_t timestep, const at::Tensor& signal);
     /// What was stored from step `from` to `to`; absent where nothing was kept. Precondition: `to` is not after what is stored.
     Stretch between(std::int64_t from, std::int64_t to) const;
     /// The newest entries, as many as the history it began with could keep.

@@ -1,11 +1,13 @@
 #include "walk.hpp"
 
-#include "../paths.hpp"
+#include "../signals.hpp"
 #include "recurrent_scan.hpp"
 
 #include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace dv::temporal::fast {
@@ -76,18 +78,23 @@ Walk::Walk(const Circuit& circuit, const std::vector<LayerPlan>& plans, Convolve
 
 Stretch Walk::run(const Stretch& input, Observers* observers) {
     observers_ = observers;
-    Stretch x = input;
+    Passed x{input};
     for (const Group& group : groups(circuit_)) {
-        const std::int64_t chunk = group.chunk > 0 ? group.chunk : x.end;
+        const std::int64_t chunk = group.chunk > 0 ? group.chunk : x.signal.end;
         std::vector<Stretch> parts;
-        for (std::int64_t t = 0; t < x.end; t += chunk) {
-            Stretch part = x.slice(t, std::min(t + chunk, x.end));
+        std::vector<std::int64_t> rests;
+        for (std::int64_t t = 0; t < x.signal.end; t += chunk) {
+            const std::int64_t end = std::min(t + chunk, x.signal.end);
+            Passed part{x.signal.slice(t, end)};
+            std::copy_if(x.rests.begin(), x.rests.end(), std::back_inserter(part.rests),
+                         [&](std::int64_t at) { return at >= t && at < end; });
             for (std::size_t l = group.begin; l < group.end; ++l) part = layer(l, part);
-            parts.push_back(std::move(part));
+            parts.push_back(std::move(part.signal));
+            rests.insert(rests.end(), part.rests.begin(), part.rests.end());
         }
-        x = concatenated(parts);
+        x = {concatenated(parts), std::move(rests)};
     }
-    return x;
+    return x.signal;
 }
 
 State Walk::state() const {
@@ -100,39 +107,88 @@ State Walk::state() const {
 
 // ---- One layer -------------------------------------------------------------------------------------------------------------
 
-Stretch Walk::layer(std::size_t l, const Stretch& in) {
+Walk::Passed Walk::layer(std::size_t l, const Passed& in) {
+    // A rest changes what the layer remembers, so that a part begins with each.
+    std::vector<Stretch> parts;
+    const std::int64_t undisturbed = in.rests.empty() ? in.signal.end : in.rests.front();
+    if (undisturbed > in.signal.begin) parts.push_back(steps(l, in.signal.slice(in.signal.begin, undisturbed)));
+    for (std::size_t i = 0; i < in.rests.size(); ++i) {
+        const std::int64_t end = i + 1 < in.rests.size() ? in.rests[i + 1] : in.signal.end;
+        parts.push_back(steps(l, put_to_rest(l, in.signal, in.rests[i], end)));
+    }
+    Passed out{concatenated(parts)};
+    const std::vector<Operation>& ops = circuit_.layers[l].operations;
+    if (ops.empty() || ops.back().kind != Kind::rest) return out;
+    out.rests = silent_steps(out.signal);
+    Stretch& x = out.signal;
+    const std::int64_t begin = x.begin;
+    std::int64_t first = begin;
+    while (static_cast<std::size_t>(first - begin) < out.rests.size() &&
+           out.rests[static_cast<std::size_t>(first - begin)] == first)
+        ++first;
+    x = x.slice(first, x.end);
+    x.begin = begin;
+    see(l, ops.size() - 1, x);
+    return out;
+}
+
+/// Zeros for all that layer `l` remembers before `timestep`; `x` from there to `end`, absent at first.
+Stretch Walk::put_to_rest(std::size_t l, const Stretch& x, std::int64_t timestep, std::int64_t end) {
+    const Grid& g = circuit_.layers[l].stored;
+    tracks_[l].overwrite(timestep, at::zeros({1, g.channels, g.height, g.width}, options_));
+    Stretch part = x.slice(timestep + 1, end);
+    part.begin = timestep;
+    return part;
+}
+
+/// The steps at which `x` is absent, or zero everywhere.
+std::vector<std::int64_t> Walk::silent_steps(const Stretch& x) const {
+    std::vector<std::int64_t> silent;
+    for (std::int64_t t = x.begin; t < x.first; ++t) silent.push_back(t);
+    if (!x.present()) return silent;
+    const at::Tensor sounds = x.values.detach().unflatten(0, {-1, batch_}).flatten(1).ne(0).any(1).cpu();
+    const bool* of_row = sounds.const_data_ptr<bool>();
+    for (std::int64_t t = x.first; t < x.end; ++t) {
+        if (!of_row[x.row(t)]) silent.push_back(t);
+    }
+    return silent;
+}
+
+/// All operations of a layer but a rest.
+Stretch Walk::steps(std::size_t l, const Stretch& in) {
     const LayerPlan& plan = plans_[l];
     const std::vector<Operation>& ops = circuit_.layers[l].operations;
-    Stretch x = in;
     const bool stores = plan.delay < ops.size();
-    for (std::size_t i = 0; i < (stores ? plan.core : ops.size()); ++i) x = after(l, i, std::move(x));
-    if (stores) x = stored(l, x);
-    std::size_t next = plan.delay;
-    if (pooled_) {
-        see(l, next, x);
-        x = std::move(*pooled_);
-        pooled_.reset();
-        see(l, next + 1, x);
-        next += 2;
+    Stretch x = in;
+    std::size_t i = 0;
+    while (i < (stores ? plan.core : ops.size())) x = after(l, i++, std::move(x));
+    if (!stores) return x;
+    Scanned made = stored(l, x);
+    x = std::move(made.activity);
+    i = plan.delay;
+    if (made.pooled) {
+        see(l, i++, x);
+        x = std::move(*made.pooled);
+        see(l, i++, x);
     }
-    for (std::size_t i = next; i < ops.size(); ++i) x = after(l, i, std::move(x));
+    while (i < ops.size() && ops[i].kind != Kind::rest) x = after(l, i++, std::move(x));
     return x;
 }
 
 /// Operations [core, delay): stores the activity and gives it back.
-Stretch Walk::stored(std::size_t l, const Stretch& x) {
+Walk::Scanned Walk::stored(std::size_t l, const Stretch& x) {
     const LayerPlan& plan = plans_[l];
     if (plan.all_fused) {
-        Stretch h = fused(l, x, plan.core);
-        remember(l, h);
-        return h;
+        Scanned made = fused(l, x, plan.core);
+        remember(l, made.activity, made.readings);
+        return made;
     }
     const auto& recurrence = circuit_.layers[l].recurrence;
     const std::int64_t length = recurrence ? recurrence->lag : x.end - x.begin;
     std::vector<Stretch> parts;
     for (std::int64_t t = x.begin; t < x.end; t += length)
         parts.push_back(block(l, x.slice(t, std::min(t + length, x.end))));
-    return concatenated(parts);
+    return {concatenated(parts)};
 }
 
 /// A part of `stored` that reads the layer's past only up to its own beginning, but for the solver.
@@ -140,8 +196,12 @@ Stretch Walk::block(std::size_t l, const Stretch& in) {
     const LayerPlan& plan = plans_[l];
     Stretch x = in;
     for (std::size_t i = plan.core; i < plan.scan; ++i) x = after(l, i, std::move(x));
-    if (plan.scan_fused) x = fused(l, x, plan.scan);
-    if (plan.scan == plan.delay || plan.scan_fused) {
+    if (plan.scan_fused) {
+        const Scanned made = fused(l, x, plan.scan);
+        remember(l, made.activity, made.readings);
+        return made.activity;
+    }
+    if (plan.scan == plan.delay) {
         remember(l, x);
         return x;
     }
@@ -155,44 +215,50 @@ Stretch Walk::block(std::size_t l, const Stretch& in) {
     return concatenated(parts);
 }
 
-void Walk::remember(std::size_t l, const Stretch& stored) {
+void Walk::remember(std::size_t l, const Stretch& stored, const std::vector<at::Tensor>& readings) {
     tracks_[l].append(stored);
-    if (!std::exchange(handed_, false)) hand_to_connections(l, stored, {});
+    hand_to_connections(l, stored, readings);
     const auto& adaptation = circuit_.layers[l].adaptation;
-    if (!adaptation || !stored.present()) return;
-    for (std::int64_t t = stored.first; t < stored.end; ++t) {
-        const at::Tensor rate = stored.at(t);
-        const at::Tensor moved = rate.mul(adaptation->alpha.neg().add(1));
-        at::Tensor& s = adaptations_[l];
-        s = s.defined() ? s.mul(adaptation->alpha).add(moved) : moved;
-    }
+    if (!adaptation) return;
+    for (std::int64_t t = stored.begin; t < stored.end; ++t)
+        adaptations_[l] = fatigued(*adaptation, adaptations_[l], stored.at(t));
 }
 
 Stretch Walk::after(std::size_t l, std::size_t operation, Stretch x) {
+    x = operated(l, operation, std::move(x));
+    see(l, operation, x);
+    return x;
+}
+
+Stretch Walk::operated(std::size_t l, std::size_t operation, Stretch x) {
     const Operation& op = circuit_.layers[l].operations[operation];
+    if (op.skipped_on_absent_input && x.first > x.begin) {
+        if (!x.present()) return x;
+        Stretch arrived = operated(l, operation, x.slice(x.first, x.end));
+        arrived.begin = x.begin;
+        return arrived;
+    }
     switch (op.kind) {
-        case Kind::layer: x = input_path(l, std::move(x), true); break;
-        case Kind::skip: x = connected(l, Connection::Kind::skip, std::move(x)); break;
-        case Kind::feedback: x = connected(l, Connection::Kind::feedback, std::move(x)); break;
-        case Kind::map: x = mapped(*op.map, grids_[l][operation], std::move(x)); break;
-        case Kind::step: x = solved(l, x); break;
-        case Kind::adapt: x = adapted(l, x); break;
+        case Kind::layer: return input_path(l, std::move(x), true);
+        case Kind::skip: return connected(l, Connection::Kind::skip, std::move(x));
+        case Kind::feedback: return connected(l, Connection::Kind::feedback, std::move(x));
+        case Kind::map: return mapped(l, operation, x);
+        case Kind::step: return solved(l, x);
+        case Kind::adapt: return adapted(l, x);
         case Kind::delay: {
             const std::int64_t lag = circuit_.layers[l].feedforward_lag;
-            if (lag > 0) x = tracks_[l].between(x.begin - lag, x.end - lag).delayed(lag);
-            break;
+            return lag > 0 ? tracks_[l].between(x.begin - lag, x.end - lag).delayed(lag) : x;
         }
         case Kind::record:
         case Kind::rest: break;
     }
-    see(l, operation, x);
     return x;
 }
 
 // ---- The fused scan ----------------------------------------------------------------------------------------------------------
 
 /// Operations [from, delay) as one node; the activity is not stored here.
-Stretch Walk::fused(std::size_t l, const Stretch& x, std::size_t from) {
+Walk::Scanned Walk::fused(std::size_t l, const Stretch& x, std::size_t from) {
     const Layer& layer = circuit_.layers[l];
     const LayerPlan& plan = plans_[l];
     std::vector<Stretch> drives;
@@ -220,7 +286,7 @@ Stretch Walk::fused(std::size_t l, const Stretch& x, std::size_t from) {
     for (const Stretch& drive : drives) first = std::min(first, drive.first);
     if (past.present()) first = std::min(first, layer.solver ? x.begin : std::max(x.begin, past.first + lag));
     Stretch h{x.begin, x.end, first, batch_, {}, {}};
-    if (!h.present()) return h;  // remember() tells the connections
+    if (!h.present()) return {h};
 
     RecurrentScan scan;
     scan.batch = batch_;
@@ -248,17 +314,16 @@ Stretch Walk::fused(std::size_t l, const Stretch& x, std::size_t from) {
     const bool pools = !scan.readers.empty() && scan.readers.front().pool;
     ScanResult result = recurrent_scan(std::move(scan));
     h.values = result.activity;
+    std::optional<Stretch> pooled;
     if (pools) {
-        pooled_ = h;
-        pooled_->values = result.readings.front();
+        pooled = h;
+        pooled->values = result.readings.front();
         result.readings.erase(result.readings.begin());
     }
-    hand_to_connections(l, h, result.readings);
-    handed_ = true;
     for (std::size_t i = from; i < plan.delay; ++i) {
         if (layer.operations[i].kind == Kind::record) see(l, i, h);
     }
-    return h;
+    return {std::move(h), std::move(pooled), std::move(result.readings)};
 }
 
 /// What is read of layer `l` behind its scan: first the pool that follows its delay, then the connections that resize.

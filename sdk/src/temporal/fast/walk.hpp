@@ -26,10 +26,27 @@ public:
     State state() const;
 
 private:
-    Stretch layer(std::size_t l, const Stretch& in);
+    /// What a layer passes on. At the steps in `rests` it counts as absent and puts the next layer to rest.
+    struct Passed {
+        Stretch signal;
+        std::vector<std::int64_t> rests = {};
+    };
+    /// Activity, and what was read of it on the way.
+    struct Scanned {
+        Stretch activity;
+        std::optional<Stretch> pooled = {};  // what the operation behind the delay gives
+        std::vector<at::Tensor> readings =
+            {};  // for the connections that change the grid, in their order; empty: not read
+    };
+
+    Passed layer(std::size_t l, const Passed& in);
+    Stretch put_to_rest(std::size_t l, const Stretch& x, std::int64_t timestep, std::int64_t end);
+    std::vector<std::int64_t> silent_steps(const Stretch& x) const;
+    Stretch steps(std::size_t l, const Stretch& in);
     Stretch after(std::size_t l, std::size_t operation, Stretch x);
-    Stretch stored(std::size_t l, const Stretch& x);
-    Stretch fused(std::size_t l, const Stretch& x, std::size_t from);
+    Stretch operated(std::size_t l, std::size_t operation, Stretch x);
+    Scanned stored(std::size_t l, const Stretch& x);
+    Scanned fused(std::size_t l, const Stretch& x, std::size_t from);
     bool changes_grid(const Connection& c) const;
     std::vector<Reader> readers(std::size_t l, bool behind_delay) const;
     void hand_to_connections(std::size_t l, const Stretch& stored, const std::vector<at::Tensor>& readings);
@@ -40,10 +57,10 @@ private:
     Stretch connected(std::size_t l, Connection::Kind kind, Stretch x) const;
     Stretch through(const Connection& c, std::int64_t begin, std::int64_t end) const;
     at::Tensor image(const Map& map, const at::Tensor& x) const;
-    Stretch mapped(const Map& map, const Grid& grid, Stretch x) const;
+    Stretch mapped(std::size_t l, std::size_t operation, const Stretch& x) const;
     Stretch solved(std::size_t l, const Stretch& x);
     Stretch adapted(std::size_t l, const Stretch& x) const;
-    void remember(std::size_t l, const Stretch& stored);
+    void remember(std::size_t l, const Stretch& stored, const std::vector<at::Tensor>& readings = {});
 
     void see(std::size_t l, std::size_t operation, const Stretch& x) {
         if (observers_) observers_->see(l, operation, x);
@@ -57,9 +74,7 @@ private:
     at::TensorOptions options_;
     std::vector<std::vector<Grid>> grids_;  // per layer and operation
     std::vector<Track> tracks_;
-    std::vector<Track> read_;        // per connection: its source's activity on the target's grid
-    std::optional<Stretch> pooled_;  // what the operation behind the delay gives, where the scan has made it already
-    bool handed_ = false;            // whether the scan has fed the connections already
+    std::vector<Track> read_;  // per connection: its source's activity on the target's grid
     std::vector<at::Tensor> membranes_, adaptations_;
     Observers* observers_ = nullptr;
 };

@@ -1,6 +1,6 @@
 // What the operations of a layer do to a stretch of time.
 
-#include "../paths.hpp"
+#include "../signals.hpp"
 #include "walk.hpp"
 
 #include <algorithm>
@@ -29,10 +29,8 @@ Stretch Walk::input_path(std::size_t l, Stretch x, bool with_recurrence) const {
         x = joined(x, drive.mapped([&](const at::Tensor& d) { return resized(d, along.at(here)); }),
                    layer.recurrence->integration);
     };
-    Grid grid = along.input;
     const auto through = [&](const Map& map) {
-        x = mapped(map, grid, std::move(x));
-        grid = grid_after(map, grid);
+        x = x.mapped([&](const at::Tensor& values) { return image(map, values); });
     };
     join_at(RecurrenceTarget::input);
     through(layer.feedforward.first);
@@ -60,17 +58,18 @@ Stretch Walk::connected(std::size_t l, Connection::Kind kind, Stretch x) const {
     return x;
 }
 
-Stretch Walk::mapped(const Map& map, const Grid& grid, Stretch x) const {
-    const auto* bias = std::get_if<Bias>(&map);
-    if (bias && x.first > x.begin) {
+Stretch Walk::mapped(std::size_t l, std::size_t operation, const Stretch& x) const {
+    const Layer& layer = circuit_.layers[l];
+    const Operation& op = layer.operations[operation];
+    if (std::holds_alternative<Bias>(*op.map) && x.first > x.begin) {
         // Where nothing has arrived the bias speaks alone, one row for all those steps.
-        Stretch alone{x.begin, x.first, x.begin,
-                      batch_,  {},      std::vector<std::int64_t>(static_cast<std::size_t>(x.first - x.begin), 0)};
-        alone.values = bias->value.expand({batch_, grid.channels, grid.height, grid.width}).contiguous(layout_);
-        if (!x.present()) return alone;
-        return concatenated({alone, mapped(map, grid, x.slice(x.first, x.end))});
+        Stretch before{x.begin, x.first, x.begin,
+                       batch_,  {},      std::vector<std::int64_t>(static_cast<std::size_t>(x.first - x.begin), 0)};
+        before.values = alone(layer, op, grids_[l][operation]).expand({batch_, -1, -1, -1}).contiguous(layout_);
+        if (!x.present()) return before;
+        return concatenated({before, mapped(l, operation, x.slice(x.first, x.end))});
     }
-    return x.mapped([&](const at::Tensor& values) { return image(map, values); });
+    return x.mapped([&](const at::Tensor& values) { return image(*op.map, values); });
 }
 
 /// `map` applied to rows, by this plan's own convolutions where there are any.
@@ -95,12 +94,9 @@ Stretch Walk::solved(std::size_t l, const Stretch& x) {
 }
 
 Stretch Walk::adapted(std::size_t l, const Stretch& x) const {
-    const Adaptation& by = *circuit_.layers[l].adaptation;
-    const at::Tensor& s = adaptations_[l];
-    if (!x.present() || !s.defined()) return x;
-    const at::Tensor push = s.mul(by.beta);
-    return x.dense().mapped(
-        [&](const at::Tensor& values) { return by.divisive ? values.div(push.add(1)) : values.sub(push); });
+    return x.dense().mapped([&](const at::Tensor& values) {
+        return temporal::adapted(*circuit_.layers[l].adaptation, adaptations_[l], values);
+    });
 }
 
 }  // namespace dv::temporal::fast
