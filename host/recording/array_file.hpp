@@ -18,6 +18,7 @@ struct Array {
     std::vector<std::int64_t> rows;  ///< which rows of `values`, in order, make up the array; empty with `all_rows`
     bool all_rows = true;
     std::vector<std::string> dimensions;  ///< one per dimension of `values`
+    bool on_disk = false;                 ///< `values` is a disk_array()
 
     std::vector<std::int64_t> shape() const;
     std::uint64_t n_bytes() const;

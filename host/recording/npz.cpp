@@ -1,5 +1,7 @@
 #include "checkpoint/atomic_file.hpp"
 #include "recording/array_file.hpp"
+#include "recording/disk_array.hpp"
+#include "recording/npy_header.hpp"
 
 #include <dv/error.hpp>
 
@@ -37,36 +39,14 @@ static_assert(std::endian::native == std::endian::little, "zip and .npy are writ
 
 using Sink = std::function<void(const void*, std::size_t)>;
 
-const char* type_of(at::ScalarType type) {
-    switch (type) {
-        case at::kFloat: return "<f4";
-        case at::kHalf: return "<f2";
-        case at::kDouble: return "<f8";
-        case at::kLong: return "<i8";
-        case at::kBool: return "|b1";
-        default: throw dv::Error(std::string("arrays of type ") + c10::toString(type) + " are not written");
-    }
-}
-
-/// What stands before the values. Format: numpy.lib.format, version 1.0.
-std::string npy_header(const std::string& type, const std::vector<std::int64_t>& shape) {
-    std::string text = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (";
-    for (std::size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
-    text += shape.size() == 1 ? ",), }" : "), }";
-    constexpr std::size_t kBefore = 10, kAlign = 64;
-    text.append(kAlign - 1 - (kBefore + text.size()) % kAlign, ' ');
-    text += '\n';
-    std::string out("\x93NUMPY\x01\x00", 8);
-    out += static_cast<char>(text.size() & 0xff);
-    out += static_cast<char>(text.size() >> 8);
-    return out + text;
-}
-
 void emit_values(const Array& array, const Sink& sink) {
     const auto* bytes = static_cast<const char*>(array.values.const_data_ptr());
     if (array.all_rows) return sink(bytes, array.values.nbytes());
-    for (const std::int64_t row : array.rows)
-        sink(bytes + static_cast<std::uint64_t>(row) * array.row_bytes(), array.row_bytes());
+    for (const std::int64_t row : array.rows) {
+        const char* values = bytes + static_cast<std::uint64_t>(row) * array.row_bytes();
+        sink(values, array.row_bytes());
+        if (array.on_disk) let_go(values, array.row_bytes());
+    }
 }
 
 /// A NumPy text of fixed width holds UTF-32.
@@ -219,7 +199,7 @@ void write_npz(const std::filesystem::path& file, const ArrayFile& content, bool
     checkpoint::AtomicFile out(file);
     Zip zip(out, always_zip64);
     for (const Array& array : content.arrays) {
-        const std::string header = npy_header(type_of(array.values.scalar_type()), array.shape());
+        const std::string header = npy_header(npy_type(array.values.scalar_type()), array.shape());
         zip.add(array.name + ".npy", [&](const Sink& sink) {
             sink(header.data(), header.size());
             emit_values(array, sink);

@@ -1,5 +1,7 @@
 #include "recording/response_recorder.hpp"
 
+#include "recording/disk_array.hpp"
+
 #include <dv/error.hpp>
 
 #include <ATen/ops/empty.h>
@@ -43,13 +45,6 @@ at::Tensor on_cpu(const at::Tensor& tensor, at::ScalarType type) {
     return tensor.detach().to(at::TensorOptions(at::kCPU).dtype(type)).contiguous();
 }
 
-at::Tensor rows_of(const std::vector<std::int64_t>& shape_of_one, std::int64_t n, std::int64_t n_bins,
-                   at::ScalarType type) {
-    std::vector<std::int64_t> shape{n, n_bins};
-    shape.insert(shape.end(), shape_of_one.begin(), shape_of_one.end());
-    return at::zeros(shape, type);
-}
-
 }  // namespace
 
 void expect_layers(const Settings& settings, const std::vector<dv::LayerFacts>& layers, const std::string& place) {
@@ -67,13 +62,14 @@ void expect_layers(const Settings& settings, const std::vector<dv::LayerFacts>& 
 }
 
 ResponseRecorder::ResponseRecorder(const Settings& settings, std::vector<dv::LayerFacts> layers,
-                                   std::int64_t n_available, std::uint64_t seed, Say info)
+                                   std::int64_t n_available, std::uint64_t seed, Say info, std::filesystem::path folder)
     : settings_(settings),
       layers_(std::move(layers)),
       capacity_(settings.n_samples < 0 ? n_available : std::min(settings.n_samples, n_available)),
       slots_(settings.policy, capacity_, dv::derive_key(seed, settings.name)),
       after_batch_(slots_),
-      info_(std::move(info)) {
+      info_(std::move(info)),
+      folder_(std::move(folder)) {
     for (std::size_t l = 0; l < layers_.size(); ++l) {
         const bool chosen = fits_any(settings_.layers, layers_[l].name);
         recorded_of_.push_back(chosen ? static_cast<std::ptrdiff_t>(recorded_.size()) : -1);
@@ -139,24 +135,51 @@ void ResponseRecorder::allocate() {
     }
     const double n_bytes = n_values * static_cast<double>(n_bins) * static_cast<double>(capacity_) *
                            static_cast<double>(c10::elementSize(settings_.dtype));
-    const std::string size = "recorder '" + settings_.name + "': up to " + std::to_string(capacity_) +
-                             " presentations x " + std::to_string(n_bins) + " time bins of " +
-                             std::to_string(recorded_.size()) + " layers, " + megabytes(n_bytes) +
-                             " in memory and on disk";
-    const std::optional<double> available = available_memory();
-    if (available && n_bytes > *available) {
-        throw dv::Error(
-            size + ", but " + megabytes(*available) +
-            " of memory are free: lower n_samples, take fewer layers or steps, reduce, or dtype = \"float16\"");
-    }
-    info_(size);
+    choose_place(n_bytes, std::to_string(capacity_) + " presentations x " + std::to_string(n_bins) + " time bins of " +
+                              std::to_string(recorded_.size()) + " layers, " + megabytes(n_bytes));
     for (Recorded& r : recorded_) {
+        const std::string& layer = layers_[r.layer].name;
         for (Part& p : r.parts) {
-            p.kept = rows_of(p.shape, capacity_, n_bins, settings_.dtype);
+            p.kept = rows("response_" + layer + p.suffix, p.shape, settings_.dtype);
             p.staged.resize(steps_.size());
         }
-        r.present = rows_of({}, capacity_, n_bins, at::kBool);
+        r.present = rows("present_" + layer, {}, at::kBool);
     }
+}
+
+/// Memory, or files where that would be too much.
+void ResponseRecorder::choose_place(double n_bytes, const std::string& what) {
+    on_disk_ = !folder_.empty() && n_bytes > settings_.most_memory;
+    const std::string size = "recorder '" + settings_.name + "': up to " + what +
+                             (on_disk_ ? " on disk, twice that while it is written" : " in memory and on disk");
+    std::optional<double> available = available_memory();
+    if (on_disk_) {
+        std::filesystem::create_directories(folder_);
+        available = static_cast<double>(std::filesystem::space(folder_).available);
+        n_bytes *= 2;
+    }
+    if (available && n_bytes > *available) {
+        throw dv::Error(size + ", but " + megabytes(*available) + (on_disk_ ? " of the disk" : " of memory") +
+                        " are free: lower n_samples, take fewer layers or steps, reduce, or dtype = \"float16\"");
+    }
+    info_(size);
+}
+
+/// [place, time_bin, shape of one], zeros.
+at::Tensor ResponseRecorder::rows(const std::string& name, const std::vector<std::int64_t>& shape_of_one,
+                                  at::ScalarType type) const {
+    std::vector<std::int64_t> shape{capacity_, static_cast<std::int64_t>(steps_.size())};
+    shape.insert(shape.end(), shape_of_one.begin(), shape_of_one.end());
+    if (!on_disk_) return at::zeros(shape, type);
+    std::string file = name;
+    std::replace(file.begin(), file.end(), '/', '_');
+    return disk_array(folder_ / (file + ".npy"), shape, type);
+}
+
+void ResponseRecorder::discard_files() {
+    if (!on_disk_) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
 }
 
 void ResponseRecorder::record(std::size_t layer, std::int64_t timestep, const at::Tensor& response) {
@@ -194,6 +217,7 @@ void ResponseRecorder::keep(std::size_t row, std::int64_t place) {
                 const std::size_t from = staged.size(0) == 1 ? 0 : row;
                 std::memcpy(to, static_cast<const char*>(staged.const_data_ptr()) + from * n_bytes, n_bytes);
             }
+            if (on_disk_) let_go(to - steps_.size() * n_bytes, steps_.size() * n_bytes);
         }
     }
 }
@@ -237,13 +261,12 @@ void ResponseRecorder::keep_decisions(const at::Tensor& outputs, const at::Tenso
         throw dv::Error(
             "outputs were expected as [batch, time, class] for every recorded step, and are of another shape");
     }
-    const auto n_bins = static_cast<std::int64_t>(steps_.size());
     if (!outputs_.defined()) {
-        outputs_ = rows_of({outputs.size(2)}, capacity_, n_bins, at::kFloat);
-        labels_ = rows_of({}, capacity_, n_bins, at::kLong);
-        guesses_ = rows_of({}, capacity_, n_bins, at::kLong);
-        confidences_ = rows_of({}, capacity_, n_bins, at::kFloat);
-        first_label_confidences_ = rows_of({}, capacity_, n_bins, at::kFloat);
+        outputs_ = rows("output", {outputs.size(2)}, at::kFloat);
+        labels_ = rows("label", {}, at::kLong);
+        guesses_ = rows("guess", {}, at::kLong);
+        confidences_ = rows("confidence", {}, at::kFloat);
+        first_label_confidences_ = rows("first_label_confidence", {}, at::kFloat);
         first_labels_ = at::full({capacity_}, -1, at::kLong);
         indices_ = at::full({capacity_}, -1, at::kLong);
     }
@@ -275,7 +298,8 @@ ArrayFile ResponseRecorder::content() const {
     if (!outputs_.defined()) return out;
     const std::vector<std::int64_t> order = slots_.by_age();
     const auto add = [&](const std::string& name, const at::Tensor& values, std::vector<std::string> dimensions) {
-        out.arrays.push_back({name, values, order, false, std::move(dimensions)});
+        out.arrays.push_back(
+            {name, values, order, false, std::move(dimensions), on_disk_ && name.starts_with("response_")});
     };
     const auto with = [](std::vector<std::string> first, const std::vector<std::string>& rest) {
         first.insert(first.end(), rest.begin(), rest.end());

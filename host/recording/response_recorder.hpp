@@ -33,6 +33,7 @@ struct Settings {
     Policy policy = Policy::fixed;
     std::int64_t n_samples = 192;  ///< presentations that are kept; −1: all
     bool hdf5 = false;             ///< beside the NPZ
+    double most_memory = 256e6;    ///< [bytes] more than this is kept in files while the pass goes on
 };
 
 /// One pass over one split.
@@ -40,14 +41,15 @@ class ResponseRecorder final : public dv::temporal::Recorder {
 public:
     using Say = std::function<void(const std::string&)>;
 
-    /// `n_available`: presentations of the pass. `info` is told, before the first response is kept, how much there will be.
+    /// `n_available`: presentations of the pass. `info` is told, before the first response is kept, how much there will be. `folder`:
+    /// for what is more than memory should hold, one .npy file per array; empty: everything stays in memory.
     ResponseRecorder(const Settings& settings, std::vector<dv::LayerFacts> layers, std::int64_t n_available,
-                     std::uint64_t seed, Say info);
+                     std::uint64_t seed, Say info, std::filesystem::path folder = {});
 
     /// A batch of n presentations comes. [step]
     void begin_batch(std::int64_t n);
     bool wants(std::size_t layer, std::int64_t timestep) const override;
-    /// Copies, without waiting for a device. Throws dv::Error when what is asked for does not fit into memory.
+    /// Copies, without waiting for a device. Throws dv::Error when what is asked for fits neither into memory nor onto the disk.
     void record(std::size_t layer, std::int64_t timestep, const at::Tensor& response) override;
     /// The batch is done: outputs [batch, time, class]; labels [batch, time] and index [batch] may be undefined. Waits for the device.
     void end_batch(const at::Tensor& outputs, const at::Tensor& labels, const at::Tensor& index);
@@ -55,8 +57,10 @@ public:
     const Settings& settings() const { return settings_; }
     std::int64_t n_kept() const { return slots_.n_kept(); }
     std::int64_t n_seen() const { return slots_.n_seen(); }
-    /// What was kept, presentations in the order in which they came; refers to this object's memory.
+    /// What was kept, presentations in the order in which they came; refers to this object's memory and files.
     ArrayFile content() const;
+    /// Removes the files, once what they hold has been written elsewhere.
+    void discard_files();
 
 private:
     struct Part {
@@ -75,6 +79,8 @@ private:
     std::vector<at::Tensor> reduced(const at::Tensor& response) const;
     std::optional<std::size_t> bin_of(std::int64_t timestep) const;
     void allocate();
+    void choose_place(double n_bytes, const std::string& what);
+    at::Tensor rows(const std::string& name, const std::vector<std::int64_t>& shape_of_one, at::ScalarType type) const;
     void settle_staged();
     void keep(std::size_t row, std::int64_t place);
     void keep_decisions(const at::Tensor& outputs, const at::Tensor& labels, const at::Tensor& index);
@@ -84,6 +90,8 @@ private:
     std::int64_t capacity_;
     SampleSlots slots_, after_batch_;  // a batch that does not end leaves no trace
     Say info_;
+    std::filesystem::path folder_;
+    bool on_disk_ = false;
     std::vector<Recorded> recorded_;
     std::vector<std::ptrdiff_t> recorded_of_;          // per layer: index in recorded_, or −1
     mutable std::int64_t n_timesteps_ = 0;             // as far as wants() was asked

@@ -55,7 +55,8 @@ StageRecording::StageRecording(const Plan& plan, const std::string& stage, dv::M
     for (const Settings& s : plan.recorders) {
         if (!is_of(s, stage)) continue;
         expect_layers(s, layers_, "recorder '" + s.name + "'");
-        fan_.recorders.push_back(std::make_unique<ResponseRecorder>(s, layers_, n_samples, plan.seed, plan.info));
+        fan_.recorders.push_back(std::make_unique<ResponseRecorder>(s, layers_, n_samples, plan.seed, plan.info,
+                                                                    plan.folder / (s.name + "_" + stage + ".partial")));
     }
     model_.record(&fan_);
 }
@@ -98,6 +99,7 @@ void StageRecording::write(bool is_complete) const {
         const std::filesystem::path npz = base.string() + ".npz", h5 = base.string() + ".h5";
         write_npz(npz, content);
         if (s.hdf5) write_hdf5(h5, content, plan_.hdf5_module);
+        r->discard_files();
         plan_.info("recorder '" + s.name + "': " + std::to_string(r->n_kept()) + " of " + std::to_string(r->n_seen()) +
                    " presentations in " + npz.string() + (s.hdf5 ? " and " + h5.filename().string() : ""));
     }
