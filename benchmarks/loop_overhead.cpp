@@ -61,7 +61,7 @@ loops::Experiment experiment_of(const Case& what, testing::CollectingSink& no_si
         e.callbacks.push_back(
             std::make_shared<testing::FunctionCallback>([](std::uint32_t, const dv_run&, const dv_answer&) {}));
     }
-    e.optimizer->lr = 1e-9;
+    e.optimizers.front()->lr = 1e-9;
     e.loader.batch_size = kBatchSize;
     e.loader.shuffle = false;
     e.trainer.log_every_n_steps = what.log_every;
@@ -86,7 +86,7 @@ Spent by_hand() {
     testing::CollectingSink no_sink;
     const loops::Experiment e = experiment_of({0, 0, 0}, no_sink);
     const auto parameters = e.model->parameters();
-    e.optimizer->build(parameters);
+    e.optimizers.front()->build(parameters);
     const data::Loader loader(e.data->source(dv::Split::train), e.data->facts(), dv::Split::train,
                               {.batch_size = kBatchSize});
 
@@ -95,9 +95,9 @@ Spent by_hand() {
     while (const auto read = batches->next()) {
         const dv::Batch batch = e.strategy->to_device(*read);
         const dv::StepOutput step = e.model->training_step(batch, *e.loss);
-        e.optimizer->zero_grad();
+        e.optimizers.front()->zero_grad();
         e.strategy->backward(step.loss, dv::GradientSync::now);
-        e.optimizer->step();
+        e.optimizers.front()->step();
     }
     return {loops::now() - start.wall, thread_cpu() - start.cpu};
 }

@@ -187,4 +187,32 @@ private:
 
 Pickled pickle(const PickleValue& value) { return Pickler().run(value); }
 
+const PickleValue::Pairs* PickleValue::pairs() const {
+    if (const auto* dict = as<Dict>()) return &dict->items;
+    const auto* ordered = as<OrderedDict>();
+    return ordered != nullptr ? &ordered->items : nullptr;
+}
+
+const PickleValue::List* PickleValue::items() const {
+    if (const auto* tuple = as<Tuple>()) return &tuple->items;
+    return as<List>();
+}
+
+namespace {
+
+template <class Key>
+const PickleValue* find_in(const PickleValue::Pairs* pairs, const Key& key) {
+    if (pairs == nullptr) return nullptr;
+    for (const auto& [name, value] : *pairs) {
+        const auto* held = name.template as<std::conditional_t<std::is_same_v<Key, std::int64_t>, std::int64_t, std::string>>();
+        if (held != nullptr && *held == key) return &value;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+const PickleValue* PickleValue::find(std::string_view key) const { return find_in(pairs(), key); }
+const PickleValue* PickleValue::find(std::int64_t key) const { return find_in(pairs(), key); }
+
 }  // namespace dvhost::checkpoint

@@ -28,6 +28,18 @@ struct PickleValue {
     };
     struct None {};
     std::variant<None, bool, std::int64_t, double, std::string, List, Tuple, Dict, OrderedDict, at::Tensor> value;
+
+    template <class T>
+    const T* as() const {
+        return std::get_if<T>(&value);
+    }
+    /// The entries of a dict or an ordered dict; null for anything else.
+    const Pairs* pairs() const;
+    /// The elements of a list or a tuple; null for anything else.
+    const List* items() const;
+    /// What a dict holds under a text or a number; null when this is none or has none.
+    const PickleValue* find(std::string_view key) const;
+    const PickleValue* find(std::int64_t key) const;
 };
 
 struct Pickled {

@@ -100,27 +100,81 @@ std::vector<dv::NamedTensor> tensors_in(const UnpickledValue& value,
     return out;
 }
 
-std::vector<dv::NamedTensor> read_zip(const std::filesystem::path& file, const std::string& key) {
-    caffe2::serialize::PyTorchStreamReader zip(file.string());
-    if (zip.hasRecord("byteorder")) {
-        const auto [order, n] = zip.getRecord("byteorder");
-        if (std::string_view(static_cast<const char*>(order.get()), n) != "little")
-            throw dv::Error("it was written on a big-endian machine");
+/// An opened zip: its value, and its storages as they are asked for.
+class Zip {
+public:
+    explicit Zip(const std::filesystem::path& file) : zip_(file.string()) {
+        if (zip_.hasRecord("byteorder")) {
+            const auto [order, n] = zip_.getRecord("byteorder");
+            if (std::string_view(static_cast<const char*>(order.get()), n) != "little")
+                throw dv::Error("it was written on a big-endian machine");
+        }
+        const auto [pickle, n_pickle] = zip_.getRecord("data.pkl");
+        std::string_view bytes(static_cast<const char*>(pickle.get()), n_pickle);
+        value_ = unpickle(bytes);
     }
-    const auto [pickle, n_pickle] = zip.getRecord("data.pkl");
-    std::string_view bytes(static_cast<const char*>(pickle.get()), n_pickle);
-    const auto value = unpickle(bytes);
-    Storages storages;
-    return tensors_in(dict_at(value->root, key), [&](const PickledStorage& wanted) {
-        at::Tensor& storage = storages[wanted.key];
+    const UnpickledValue& root() const { return value_->root; }
+    at::Tensor storage(const PickledStorage& wanted) {
+        at::Tensor& storage = storages_[wanted.key];
         if (!storage.defined()) {
-            const auto [data, n] = zip.getRecord("data/" + wanted.key);
+            const auto [data, n] = zip_.getRecord("data/" + wanted.key);
             storage = from_bytes(wanted, data.get(), n);
         }
         if (storage.scalar_type() != wanted.type) throw dv::Error("storage '" + wanted.key + "' is of two types");
         return storage;
-    });
+    }
+
+private:
+    caffe2::serialize::PyTorchStreamReader zip_;
+    std::unique_ptr<Unpickled> value_;
+    Storages storages_;
+};
+
+std::vector<dv::NamedTensor> read_zip(const std::filesystem::path& file, const std::string& key) {
+    Zip zip(file);
+    return tensors_in(dict_at(zip.root(), key), [&](const PickledStorage& wanted) { return zip.storage(wanted); });
 }
+
+/// The plain part of a value. Containers may refer to each other in circles and share parts: depth and size are bounded.
+class Tree {
+public:
+    explicit Tree(Zip& zip) : zip_(zip) {}
+    std::size_t left_out() const { return left_out_; }
+
+    std::optional<PickleValue> of(const UnpickledValue& v, int depth = 0) {
+        constexpr int kDeepest = 200;
+        constexpr std::size_t kMost = 10'000'000;
+        if (depth > kDeepest || ++n_values_ > kMost) throw dv::Error("it is nested too deeply, or holds itself");
+        if (v.as<UnpickledValue::None>()) return PickleValue{};
+        if (const auto* b = v.as<bool>()) return PickleValue{*b};
+        if (const auto* i = v.as<std::int64_t>()) return PickleValue{*i};
+        if (const auto* d = v.as<double>()) return PickleValue{*d};
+        if (const auto* s = v.text()) return PickleValue{*s};
+        if (const auto* t = v.as<const PickledTensor*>()) return PickleValue{view_of(**t, zip_.storage(*(*t)->storage))};
+        if (const auto* list = v.as<const UnpickledValue::Sequence*>()) {
+            PickleValue::List out;
+            for (const UnpickledValue& item : (*list)->items) {
+                if (auto kept = of(item, depth + 1)) out.push_back(std::move(*kept));
+            }
+            return PickleValue{std::move(out)};
+        }
+        if (const auto* dict = v.as<const UnpickledValue::Dict*>()) {
+            PickleValue::Dict out;
+            for (const auto& [key, held] : (*dict)->items) {
+                auto name = of(key, depth + 1);
+                auto kept = of(held, depth + 1);
+                if (name && kept) out.items.emplace_back(std::move(*name), std::move(*kept));
+            }
+            return PickleValue{std::move(out)};
+        }
+        ++left_out_;
+        return std::nullopt;
+    }
+
+private:
+    Zip& zip_;
+    std::size_t n_values_ = 0, left_out_ = 0;
+};
 
 /// Four pickles (magic number, protocol, system, value), one with the list of storages, then each storage: its number of elements as
 /// int64, and its values. Source: torch/serialization.py, _legacy_save.
@@ -168,20 +222,23 @@ std::vector<dv::NamedTensor> read_stream(std::string_view bytes, const std::stri
 
 }  // namespace
 
-std::vector<dv::NamedTensor> read_pytorch(const std::filesystem::path& file, const std::string& key) {
+namespace {
+
+/// Calls `read` with the opened file and whether it is a zip; what goes wrong names the file and what was wanted of it.
+template <class Read>
+auto reading(const std::filesystem::path& file, const std::string& purpose, const Read& read) {
     const auto refuse = [&](const std::string& why) -> dv::IoError {
-        return dv::IoError("cannot take weights from " + file.string() + ": " + why);
+        return dv::IoError("cannot " + purpose + " " + file.string() + ": " + why);
     };
     std::ifstream in(file, std::ios::binary);
     if (!in) throw refuse("it cannot be read");
     try {
         char first[2] = {};
         in.read(first, sizeof first);
-        if (first[0] == 'P' && first[1] == 'K') return read_zip(file, key);
+        const bool is_zip = first[0] == 'P' && first[1] == 'K';
         in.clear();
         in.seekg(0);
-        const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-        return read_stream(bytes, key);
+        return read(in, is_zip);
     } catch (const c10::Error& error) {
         throw refuse("its zip is damaged (" + std::string(error.what_without_backtrace()) + ")");
     } catch (const dv::Error& error) {
@@ -189,6 +246,28 @@ std::vector<dv::NamedTensor> read_pytorch(const std::filesystem::path& file, con
     } catch (const std::exception& error) {
         throw refuse(error.what());
     }
+}
+
+}  // namespace
+
+std::vector<dv::NamedTensor> read_pytorch(const std::filesystem::path& file, const std::string& key) {
+    return reading(file, "take weights from", [&](std::istream& in, bool is_zip) {
+        if (is_zip) return read_zip(file, key);
+        const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+        return read_stream(bytes, key);
+    });
+}
+
+PickleValue read_pytorch_tree(const std::filesystem::path& file, std::size_t* left_out) {
+    return reading(file, "read the checkpoint", [&](std::istream&, bool is_zip) {
+        if (!is_zip) throw dv::Error("it is no torch.save file of PyTorch 1.6 or later");
+        Zip zip(file);
+        Tree tree(zip);
+        std::optional<PickleValue> root = tree.of(zip.root());
+        if (!root || root->pairs() == nullptr) throw dv::Error("it holds no dict");
+        if (left_out != nullptr) *left_out = tree.left_out();
+        return std::move(*root);
+    });
 }
 
 }  // namespace dvhost::checkpoint

@@ -1,6 +1,8 @@
 #pragma once
 /// Files of torch.save: the zip of PyTorch 1.6 and later, and the stream of before.
 
+#include "checkpoint/pickle.hpp"
+
 #include <dv/torch/parameters.hpp>
 
 #include <filesystem>
@@ -13,5 +15,9 @@ namespace dvhost::checkpoint {
 /// may share memory as they did when they were saved. What else the file holds is not looked at, and no code in it is run. Throws
 /// dv::IoError that names the file.
 std::vector<dv::NamedTensor> read_pytorch(const std::filesystem::path& file, const std::string& key);
+
+/// The whole of a torch.save zip as plain data and tensors on the CPU. What is neither is left out of lists and dicts; `left_out` counts
+/// it. Throws as above.
+PickleValue read_pytorch_tree(const std::filesystem::path& file, std::size_t* left_out = nullptr);
 
 }  // namespace dvhost::checkpoint

@@ -27,6 +27,9 @@ struct UsageError : std::runtime_error {
 };
 
 int run(const Arguments& arguments);
+int fit(const Arguments& arguments);
+int validate(const Arguments& arguments);
+int test(const Arguments& arguments);
 int predict(const Arguments& arguments);
 int verify(const Arguments& arguments);
 int check(const Arguments& arguments);
@@ -36,6 +39,8 @@ int plugins_info(const Arguments& arguments);
 int plugins_new(const Arguments& arguments);
 int plugins_verify(const Arguments& arguments);
 int plugins_doctor(const Arguments& arguments);
+int logs_recover(const Arguments& arguments);
+int logs_sync(const Arguments& arguments);
 int schema(const Arguments& arguments);
 int doctor(const Arguments& arguments);
 

@@ -6,7 +6,11 @@ namespace dvhost::cli {
 
 std::span<const Command> commands() {
     static constexpr std::array table{
-        Command{"run", "MANIFEST... [-o KEY=VALUE]...", "train, validate, test, predict: the manifest's stages", run},
+        Command{"run", "MANIFEST... [-o KEY=VALUE]... [--resume | --ckpt best|last|FILE]", "train, validate, test, predict: the manifest's stages",
+                run},
+        Command{"fit", "MANIFEST... [--resume | --ckpt best|last|FILE]", "train", fit},
+        Command{"validate", "MANIFEST... [--ckpt best|last|FILE]", "measure on the validation split", validate},
+        Command{"test", "MANIFEST... [--ckpt best|last|FILE]", "measure on the test split", test},
         Command{"predict", "MANIFEST... [--weights FILE] [--out FILE]", "the model's outputs for the data's predict split, as a .npy file",
                 predict},
         Command{"check", "MANIFEST... [-o KEY=VALUE]...", "all that is wrong with a manifest, without running plugin code", check},
@@ -17,6 +21,8 @@ std::span<const Command> commands() {
         Command{"plugins new", "KIND ID [--into FOLDER]", "a new plugin that builds and passes its tests", plugins_new},
         Command{"plugins verify", "FILE [--json]", "is a plugin well made? static and load checks", plugins_verify},
         Command{"plugins doctor", "", "where plugins are looked for, and what became of each file", plugins_doctor},
+        Command{"logs recover", "RUN", "after a kill: what was logged and did not reach the loggers", logs_recover},
+        Command{"logs sync", "RUN", "after a run in which a logger failed: what that logger lost", logs_sync},
         Command{"schema", "[--json | --markdown manifest|plugins]", "every key of a manifest, from the plugins' own declarations", schema},
         Command{"doctor", "", "what this machine has, and what is missing", doctor},
     };

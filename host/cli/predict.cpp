@@ -10,6 +10,8 @@ int predict(const Arguments& arguments) {
     po::options_description description("Options");
     options.add_to(description);
     std::string weights, out;
+    compose::ResumeRequest resume;
+    add_resume(description, resume, /*trains=*/false);
     description.add_options()("weights", po::value(&weights)->value_name("FILE"),
                               "start from these weights: a checkpoint or a state dict")(
         "out", po::value(&out)->value_name("FILE"), "the file to write; otherwise the run folder's predictions.npy");
@@ -20,7 +22,7 @@ int predict(const Arguments& arguments) {
     if (!weights.empty())
         options.overrides.push_back("weights.path=" +
                                     manifest::toml_string(std::filesystem::absolute(weights).string()));
-    return run_manifest(options, out.empty() ? std::filesystem::path() : std::filesystem::absolute(out));
+    return run_manifest(options, resume, out.empty() ? std::filesystem::path() : std::filesystem::absolute(out));
 }
 
 }  // namespace dvhost::cli

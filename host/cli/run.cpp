@@ -12,9 +12,10 @@ namespace {
 
 /// What fails while parts are made is a failure to start (68), unless it has a code of its own.
 std::unique_ptr<compose::Composition> compose_run(compose::Checked checked, registry::Registry& plugins,
-                                                  logging::Console& console, logging::HostLog& log) {
+                                                  logging::Console& console, logging::HostLog& log,
+                                                  const compose::ResumeRequest& resume) {
     try {
-        return std::make_unique<compose::Composition>(std::move(checked), plugins, console, log, compose::Purpose::run);
+        return std::make_unique<compose::Composition>(std::move(checked), plugins, console, log, compose::Purpose::run, resume);
     } catch (const compose::CreateError&) {
         throw;
     } catch (const dv::IoError&) {
@@ -26,7 +27,7 @@ std::unique_ptr<compose::Composition> compose_run(compose::Checked checked, regi
 
 }  // namespace
 
-int run_manifest(const ManifestOptions& options, const std::filesystem::path& predictions) {
+int run_manifest(const ManifestOptions& options, const compose::ResumeRequest& resume, const std::filesystem::path& predictions) {
     logging::Console console(STDERR_FILENO);
     logging::HostLog log(console, DV_LOG_INFO);
     Loaded loaded = load(options);
@@ -35,7 +36,7 @@ int run_manifest(const ManifestOptions& options, const std::filesystem::path& pr
 
     std::vector<std::string> losses;
     {
-        const auto composition = compose_run(std::move(checked), loaded.plugins, console, log);
+        const auto composition = compose_run(std::move(checked), loaded.plugins, console, log, resume);
         const std::string name = manifest::find_path(composition->manifest(), "run.name")->as_string();
         log.info(name + ": " + composition->run_dir().string());
         if (!predictions.empty()) composition->set_predictions(predictions);
@@ -55,14 +56,34 @@ int run_manifest(const ManifestOptions& options, const std::filesystem::path& pr
     return losses.empty() ? 0 : static_cast<int>(ExitCode::running);
 }
 
-int run(const Arguments& arguments) {
+void add_resume(boost::program_options::options_description& options, compose::ResumeRequest& out, bool trains) {
+    namespace po = boost::program_options;
+    options.add_options()("ckpt", po::value(&out.checkpoint)->value_name("best|last|FILE"),
+                          trains ? "go on from this checkpoint" : "with the weights of this checkpoint");
+    if (trains) options.add_options()("resume", po::bool_switch(&out.resume), "go on in the last run's folder, from its newest checkpoint");
+}
+
+namespace {
+
+/// `stage` replaces the manifest's stages; empty: those.
+int run_stages(const Arguments& arguments, const std::string& command, const std::string& stage) {
     ManifestOptions options;
+    compose::ResumeRequest resume;
     boost::program_options::options_description description("Options");
     options.add_to(description);
+    add_resume(description, resume, stage.empty() || stage == "fit");
     boost::program_options::variables_map values;
-    if (!parse(arguments, "run", description, "manifest", values)) return 0;
+    if (!parse(arguments, command, description, "manifest", values)) return 0;
     options.read(values);
-    return run_manifest(options, {});
+    if (!stage.empty()) options.overrides.push_back("run.stages=[\"" + stage + "\"]");
+    return run_manifest(options, resume, {});
 }
+
+}  // namespace
+
+int run(const Arguments& arguments) { return run_stages(arguments, "run", ""); }
+int fit(const Arguments& arguments) { return run_stages(arguments, "fit", "fit"); }
+int validate(const Arguments& arguments) { return run_stages(arguments, "validate", "validate"); }
+int test(const Arguments& arguments) { return run_stages(arguments, "test", "test"); }
 
 }  // namespace dvhost::cli

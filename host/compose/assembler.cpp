@@ -48,10 +48,14 @@ std::shared_ptr<Portable> Assembler::make_portable(const manifest::Node& table, 
 std::shared_ptr<dv::Logger> Assembler::make_logger(const manifest::Node& table, const std::string& place) {
     return make_portable<PortableLogger, dv_logger_1>(table, DV_IFACE_LOGGER, place);
 }
-std::shared_ptr<dv::Schedule> Assembler::make_schedule(const manifest::Node& table, const std::string& place) {
+std::shared_ptr<PortableSchedule> Assembler::make_schedule(const manifest::Node& table, const std::string& place) {
     return make_portable<PortableSchedule, dv_schedule_1>(table, DV_IFACE_SCHEDULE, place);
 }
 std::shared_ptr<loops::Callback> Assembler::make_callback(const manifest::Node& table, const std::string& place) {
+    const std::string& type = table.find("type")->as_string();
+    if (const auto* tensors = plugins_.find(dv::TorchCallback::dv_iface, type).component; tensors != nullptr) {
+        return std::make_shared<TensorCallback>(make<dv::TorchCallback>(table, place), tensors->id);
+    }
     return make_portable<PortableCallback, dv_callback_1>(table, DV_IFACE_CALLBACK, place);
 }
 

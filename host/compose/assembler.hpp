@@ -32,7 +32,7 @@ public:
     }
 
     std::shared_ptr<dv::Logger> make_logger(const manifest::Node& table, const std::string& place);
-    std::shared_ptr<dv::Schedule> make_schedule(const manifest::Node& table, const std::string& place);
+    std::shared_ptr<PortableSchedule> make_schedule(const manifest::Node& table, const std::string& place);
     std::shared_ptr<loops::Callback> make_callback(const manifest::Node& table, const std::string& place);
 
     /// The raw forms, for dv.factory/1. Throws CreateError, registry::Refusal.

@@ -28,6 +28,8 @@ std::string joined(const std::vector<std::string>& words) {
     return out;
 }
 
+constexpr std::string_view kSecrets[] = {"api_key", "token", "password", "secret"};
+
 /// The part of an interface's name that people use: "dv.recurrence" → "recurrence".
 std::string kind_of(std::string_view iface) { return std::string(iface.substr(iface.rfind('.') + 1)); }
 
@@ -35,6 +37,11 @@ std::vector<std::string> names_of(const std::vector<const ParameterSchema*>& sch
     std::vector<std::string> names;
     for (const ParameterSchema* s : schemas) names.push_back(s->name);
     return names;
+}
+
+/// Keys under which people write down what nobody else is to read.
+bool names_a_secret(std::string_view key) {
+    return std::any_of(std::begin(kSecrets), std::end(kSecrets), [&](std::string_view s) { return key == s || key.ends_with(std::string("_").append(s)); });
 }
 
 /// Walks one manifest. Each function gets the node in place, puts defaults into it, and notes problems.
@@ -69,6 +76,15 @@ public:
         table_values(table, schemas, context, component->id, /*has_type=*/true);
     }
 
+    /// The kind of a role of which there are two: the second if only that has the component.
+    const std::string& kind_for(const Node& table, const Role& role) const {
+        const Node* type = table.find("type");
+        if (role.also_iface.empty() || type == nullptr || !type->is_string()) return role.iface;
+        const bool is_second = plugins_.find(role.iface, type->as_string()).component == nullptr &&
+                               plugins_.find(role.also_iface, type->as_string()).component != nullptr;
+        return is_second ? role.also_iface : role.iface;
+    }
+
     /// The values of a table against schemas: unknown keys, each known one, missing ones.
     void table_values(Node& table, const std::vector<const ParameterSchema*>& schemas, const std::string& context,
                       const std::string& owner, bool has_type) {
@@ -77,6 +93,10 @@ public:
         for (const ParameterSchema* schema : schemas) {
             if (Node* value = table.find(schema->name)) {
                 if (!schema->deprecated.empty()) deprecated_key(table, *schema, context);
+                if (schema->secret) {
+                    problem(value->source(), context, "'" + schema->name + "' is secret and has no place in a manifest, which is kept in the run's folder (" + owner + ")");
+                    continue;
+                }
                 value_of(*value, *schema, context, owner);
             } else {
                 absent_value(table, *schema, context, owner);
@@ -120,6 +140,11 @@ private:
                                std::any_of(schemas.begin(), schemas.end(),
                                            [&](const ParameterSchema* s) { return s->name == member.key; });
             if (known) continue;
+            if (names_a_secret(member.key)) {
+                problem(member.key_source, context, "'" + member.key + "' has no place in a manifest, which is kept in the run's folder: " +
+                                                        "put it into the environment, or into a file that 'api_key_file' names, where " + owner + " has that");
+                continue;
+            }
             const std::vector<std::string> names = names_of(schemas);
             problem(member.key_source, context,
                     "unknown key '" + member.key + "' for " + owner + did_you_mean(member.key, names) +
@@ -237,6 +262,8 @@ void add_what_goes_without_saying(Node& root, const registry::Registry& plugins)
         if (list == nullptr) root.set("callback", Node(Node::List{}, Source{}));
         root.find("callback")->as_list().push_back(table_of_type(id));
     };
+    const Node* trial = manifest::find_path(root, "trainer.fast_dev_run");
+    if (flag(root, "trainer.barebones", false) || (trial != nullptr && trial->is_int() && trial->as_int() > 0)) return;
     if (flag(root, "trainer.enable_progress_bar", true)) add_callback("progress", "dvhost.callback.progress");
     if (flag(root, "trainer.enable_checkpointing", true)) add_callback("checkpoint", "dvhost.callback.checkpoint");
 }
@@ -267,19 +294,20 @@ void check_role(Checker& checker, Node& root, const Role& role) {
                                                              role.name + (role.is_list ? "]]" : "]") + " with a 'type' (" +
                                                              role.doc + ")");
     }
-    if (role.is_list != node->is_list() || (!role.is_list && !node->is_table())) {
+    const bool as_list = role.is_list || (role.may_be_list && node->is_list());
+    if (as_list != node->is_list() || (!as_list && !node->is_table())) {
         const std::string written = role.is_list ? "[[" + role.name + "]]" : "[" + role.name + "]";
         return checker.problem(node->source(), role.name,
                                "is " + std::string(node->type_name()) + ": must be " +
                                    (role.is_list ? "a list of tables, each begun by " : "one table, begun by ") + written);
     }
     const auto check_table = [&](Node& table, const std::string& context) {
-        if (!role.iface.empty()) return checker.component_table(table, role.iface, role.keys, context);
+        if (!role.iface.empty()) return checker.component_table(table, checker.kind_for(table, role), role.keys, context);
         std::vector<const ParameterSchema*> schemas;
         for (const ParameterSchema& s : role.keys) schemas.push_back(&s);
         checker.table_values(table, schemas, context, "[" + role.name + "]", /*has_type=*/false);
     };
-    if (!role.is_list) return check_table(*node, role.name);
+    if (!as_list) return check_table(*node, role.name);
     std::size_t i = 0;
     for (Node& entry : node->as_list()) {
         const std::string context = role.name + "." + std::to_string(i++);
@@ -315,7 +343,7 @@ void check_across(Checker& checker, const Node& root) {
     }
     contradicts("enable_progress_bar", "progress");
     contradicts("enable_checkpointing", "checkpoint");
-    for (const std::string key : {"limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches", "val_check_interval"}) {
+    for (const std::string key : {"limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches", "val_check_interval", "overfit_batches"}) {
         const Node* value = manifest::find_path(root, "trainer." + key);
         if (value == nullptr || !value->is_float() || value->as_number() <= 1.0) continue;
         checker.problem(value->source(), "trainer", "'" + key + "' is above 1: a share lies between 0.0 and 1.0; for a number of batches write an integer");

@@ -1,11 +1,14 @@
 #include "compose/composition.hpp"
 
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/pytorch_file.hpp"
 #include "checkpoint/safetensors.hpp"
 #include "compose/config_view.hpp"
+#include "compose/logger_set.hpp"
 #include "compose/device.hpp"
 #include "compose/recording_plan.hpp"
 #include "compose/run_folder.hpp"
+#include "compose/trainer_options.hpp"
 #include "compose/training_set.hpp"
 #include "compose/weighted_loss.hpp"
 
@@ -49,12 +52,6 @@ void seed_default_generator(std::uint64_t seed) {
     generator.set_current_seed(seed);
 }
 
-loops::BatchLimit limit_of(const manifest::Node& trainer, const char* key) {
-    const manifest::Node& value = *trainer.find(key);
-    if (value.is_int()) return {.share = 1.0, .count = value.as_int()};
-    return {.share = value.as_number(), .count = std::nullopt};
-}
-
 void write_text(const std::filesystem::path& file, const std::string& text) {
     std::ofstream out(file, std::ios::binary);
     out << text;
@@ -79,7 +76,7 @@ Keys Composition::keys_of(const manifest::Node& table) const {
 }
 
 Composition::Composition(Checked checked, registry::Registry& plugins, logging::Console& console, logging::HostLog& log,
-                         Purpose purpose)
+                         Purpose purpose, const ResumeRequest& request)
     : checked_(std::move(checked)), log_(log), services_(seed_of(checked_.manifest), console),
       boundary_([&log](const registry::PluginMessage& m) { log.log(m.level, m.from.component, m.text); },
                 [this](const registry::ComponentRecord& who, std::string_view id, std::uint32_t version) {
@@ -87,7 +84,12 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
                 }),
       assembler_(plugins, boundary_) {
     services_.set_actions(
-        {.save_checkpoint = [this](const std::filesystem::path& file, bool weights) { save_checkpoint(file, weights); },
+        {.save_checkpoint = [this](const std::filesystem::path& file, bool weights) { checkpoints_->save(file, weights); },
+         .request_checkpoint = [this](const std::filesystem::path& file, bool weights) { checkpoints_->request(file, weights); },
+         .remove_checkpoint = [this](const std::filesystem::path& file) { checkpoints_->remove(file); },
+         .announce_checkpoints =
+             [this](std::string best, std::string last) { checkpoints_->announce(std::move(best), std::move(last)); },
+         .resumed_from = [this]() -> const std::string& { return checkpoints_->resumed_from(); },
          .create_nested =
              [this](const registry::ComponentRecord& owner, std::string_view iface, const dv_node* table,
                     std::string_view name, dv_child& out) {
@@ -96,22 +98,69 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
          .destroy_nested = [this](dv_child& child) { assembler_.destroy(child); }});
     experiment_.seed = seed_of(checked_.manifest);
     experiment_.warn = [&log](const std::string& text) { log.warn(text); };
-    if (purpose == Purpose::run) {
-        const auto run = keys_of<RunKeys>(role("run"));
-        run_dir_ = make_run_folder(run.dir.empty() ? std::filesystem::path("runs") / run.name : run.dir);
-        services_.set_run_dir(run_dir_);
-        log_.keep_in(run_dir_ / "dvhost.log");
-        write_text(run_dir_ / "config.toml", manifest::write(checked_.manifest, /*provenance=*/true));
-    }
+    if (purpose == Purpose::run) open_run_folder(request, plugins, console);
     build_data_and_model();
     if (purpose == Purpose::describe) return;
-    load_weights();
+    start_.checkpoint.empty() ? load_weights() : load_checkpoint();
     build_training();
     build_recording();
+    const checkpoint::Context context{.hyper_parameters = pickle_value(role("model")),
+                                      .data_hyper_parameters = pickle_value(role("data")),
+                                      .manifest = manifest::write(checked_.manifest, /*provenance=*/false),
+                                      .seed = experiment_.seed};
+    checkpoints_ = std::make_unique<Checkpoints>(experiment_, context,
+                                                 keys_of<TrainerKeys>(role("trainer")).on_checkpoint_error == OnCheckpointError::stop,
+                                                 [this] { log_thread_->flush(); });
+    checkpoints_->set_index(run_dir_ / "checkpoints.toml");
+    if (!start_.folder.empty()) checkpoints_->set_resumed_from(start_.checkpoint);
     build_callbacks();
     build_log_thread();
     experiment_.predictions = run_dir_ / "predictions.npy";
     trainer_ = std::make_unique<loops::Trainer>(experiment_);
+    checkpoints_->attach(*trainer_);
+    if (!resumed_) return;
+    if (has_stage("fit")) {
+        const bool partial = keys_of<TrainerKeys>(role("trainer")).resume_partial;
+        checkpoint::check_complete(*resumed_, experiment_, partial);
+        loops::RunState state = checkpoint::restore(*resumed_, experiment_, partial);
+        if (!start_.folder.empty()) log_thread_->resume(state.rows, state.progress.windows);
+        trainer_->resume(std::move(state));
+        log_.info("training goes on from " + start_.checkpoint.string());
+    } else {
+        checkpoint::restore_callbacks(*resumed_, experiment_);
+    }
+    resumed_.reset();
+}
+
+void Composition::open_run_folder(const ResumeRequest& request, registry::Registry& plugins, logging::Console& console) {
+    const auto run = keys_of<RunKeys>(role("run"));
+    const std::filesystem::path base = run.dir.empty() ? std::filesystem::path("runs") / run.name : run.dir;
+    start_ = start_point(request, base, has_stage("fit"), experiment_.warn);
+    run_dir_ = start_.folder.empty() ? make_run_folder(base) : start_.folder;
+    services_.set_run_dir(run_dir_);
+    // What a killed process left in its spool comes first, so that loggers hold at least what the checkpoint counts.
+    if (!start_.folder.empty()) deliver_what_is_left(run_dir_, "interrupted", plugins, console, log_);
+    log_.keep_in(run_dir_ / "dvhost.log");
+    write_text(run_dir_ / "config.toml", manifest::write(checked_.manifest, /*provenance=*/true));
+}
+
+/// The weights of the checkpoint; what else is in it comes when all parts are there.
+void Composition::load_checkpoint() {
+    std::size_t left_out = 0;
+    resumed_ = checkpoint::read_pytorch_tree(start_.checkpoint, &left_out);
+    if (left_out > 0) log_.warn(start_.checkpoint.string() + " holds " + std::to_string(left_out) + " values that are neither plain data nor tensors: they are left out");
+    for (dv::NamedTensor& t : experiment_.model->parameters()) {
+        if (keys_of<TrainerKeys>(role("trainer")).precision == loops::Precision::full && t.tensor.scalar_type() == at::kFloat) {
+            t.tensor.set_data(t.tensor.detach().to(at::kDouble));
+        }
+    }
+    const auto keys = keys_of<WeightsKeys>(role("weights"));
+    checkpoint::WeightsRequest request = weights_request(keys).value_or(checkpoint::WeightsRequest{});
+    request.path = start_.checkpoint;
+    request.key = "state_dict";
+    request.strict = keys.strict;
+    const checkpoint::WeightsReport report = checkpoint::load_weights(*experiment_.model, request);
+    log_.info("weights from " + start_.checkpoint.string() + ": " + report.text());
 }
 
 Composition::~Composition() = default;
@@ -142,7 +191,7 @@ bool Composition::has_stage(std::string_view name) const {
 void Composition::load_weights() {
     const auto request = weights_request(keys_of<WeightsKeys>(role("weights")));
     if (!request) return;
-    const bool full = keys_of<TrainerKeys>(role("trainer")).precision == Precision::full;
+    const bool full = keys_of<TrainerKeys>(role("trainer")).precision == loops::Precision::full;
     for (dv::NamedTensor& t : experiment_.model->parameters()) {
         if (full && t.tensor.scalar_type() == at::kFloat) t.tensor.set_data(t.tensor.detach().to(at::kDouble));
     }
@@ -180,65 +229,70 @@ void Composition::build_training() {
             experiment_.metrics.push_back(assembler_.make<dv::Metric>(table, place));
         }
     }
-    if (const manifest::Node* schedule = root.find("schedule")) {
-        experiment_.schedule = assembler_.make_schedule(*schedule, "schedule");
-    }
     experiment_.strategy = assembler_.make<dv::Strategy>(role("strategy"), "strategy");
     experiment_.strategy->connect(choose_device(keys_of<TrainerKeys>(role("trainer")).accelerator));
-    if (root.find("optimizer") != nullptr) build_optimizer();
+    build_optimizers();
+    build_schedules();
 }
 
-void Composition::build_optimizer() {
-    const manifest::Node& table = role("optimizer");
+/// A table that may be given once or several times.
+std::vector<const manifest::Node*> Composition::tables_of(const char* name) const {
+    std::vector<const manifest::Node*> out;
+    const manifest::Node* node = checked_.manifest.find(name);
+    if (node == nullptr) return out;
+    if (!node->is_list()) return {node};
+    for (const manifest::Node& table : node->as_list()) out.push_back(&table);
+    return out;
+}
+
+void Composition::build_schedules() {
+    const auto tables = tables_of("schedule");
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+        const std::string place = tables.size() == 1 ? "schedule" : "schedule." + std::to_string(i);
+        const auto keys = keys_of<ScheduleKeys>(*tables[i]);
+        const auto schedule = assembler_.make_schedule(*tables[i], place);
+        const auto refuse = [&](const std::string& why) { throw dv::Error(place + ": " + why); };
+        if (schedule->observes_metric() && keys.monitor.empty()) refuse("it follows a metric: name one with 'monitor', e.g. monitor = \"val/loss\"");
+        if (!schedule->observes_metric() && !keys.monitor.empty()) refuse("'monitor' is given, but this schedule follows no metric");
+        if (keys.optimizer >= static_cast<std::int64_t>(experiment_.optimizers.size())) {
+            refuse("'optimizer' is " + std::to_string(keys.optimizer) + ", and there are " + std::to_string(experiment_.optimizers.size()) + " [[optimizer]] tables");
+        }
+        using Interval = dv::Schedule::Interval;
+        const Interval interval = keys.interval == ScheduleKeys::Interval::own
+                                      ? schedule->interval()
+                                      : static_cast<Interval>(static_cast<int>(keys.interval) - 1);
+        experiment_.schedules.push_back({schedule, keys.name, interval, keys.frequency, keys.monitor, keys.strict, static_cast<std::size_t>(keys.optimizer)});
+    }
+}
+
+void Composition::build_optimizers() {
+    const auto tables = tables_of("optimizer");
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+        experiment_.optimizers.push_back(build_optimizer(*tables[i], tables.size() == 1 ? "optimizer" : "optimizer." + std::to_string(i)));
+    }
+}
+
+std::shared_ptr<dv::Optimizer> Composition::build_optimizer(const manifest::Node& table, const std::string& place) {
     const auto keys = keys_of<OptimizerKeys>(table);
     if (has_stage("fit")) {
         choose_trained(*experiment_.model, keys, loaded_ ? &*loaded_ : nullptr, keys_of<WeightsKeys>(role("weights")).trainable_rest,
                        experiment_.warn, [this](const std::string& text) { log_.info(text); });
     }
-    optimizer_table_ = table;
+    experiment_.optimized.push_back(keys.parameters);
+    manifest::Node& own = optimizer_tables_.emplace_back(table);
     if (keys.lr_scaling) {
-        manifest::Node* lr = optimizer_table_.find("lr");
-        if (lr == nullptr || !lr->is_number()) throw dv::Error("optimizer.lr_scaling scales `lr`, and this optimizer has none");
-        const std::int64_t samples = experiment_.loader.batch_size * experiment_.trainer.accumulate_grad_batches *
-                                     experiment_.strategy->rank().world_size;
+        manifest::Node* lr = own.find("lr");
+        if (lr == nullptr || !lr->is_number()) throw dv::Error(place + ".lr_scaling scales `lr`, and this optimizer has none");
+        const std::int64_t samples = experiment_.loader.batch_size * experiment_.trainer.accumulate_in(0) * experiment_.strategy->rank().world_size;
         const double scaled = lr->as_number() * lr_scale(*keys.lr_scaling, samples);
-        log_.info("lr is " + std::to_string(scaled) + " for " + std::to_string(samples) + " samples per optimizer step (optimizer.lr_scaling)");
+        log_.info("lr is " + std::to_string(scaled) + " for " + std::to_string(samples) + " samples per optimizer step (" + place + ".lr_scaling)");
         *lr = manifest::Node(scaled, lr->source());
     }
-    experiment_.optimizer = assembler_.make<dv::Optimizer>(optimizer_table_, "optimizer");
+    return assembler_.make<dv::Optimizer>(own, place);
 }
 
 loops::TrainerOptions Composition::trainer_options() const {
-    const manifest::Node& table = role("trainer");
-    const auto keys = keys_of<TrainerKeys>(table);
-    loops::TrainerOptions out;
-    out.stop = {.max_epochs = keys.max_epochs,
-                .min_epochs = keys.min_epochs,
-                .max_steps = keys.max_steps,
-                .min_steps = keys.min_steps,
-                .max_seconds = keys.max_seconds > 0 ? keys.max_seconds : -1.0};
-    // Who bounds steps only means steps: the default of one epoch then does not apply.
-    if (is_written(table, "max_steps") && keys.max_steps >= 0 && !is_written(table, "max_epochs")) out.stop.max_epochs = -1;
-    out.train_batches = limit_of(table, "limit_train_batches");
-    out.val_batches = limit_of(table, "limit_val_batches");
-    out.test_batches = limit_of(table, "limit_test_batches");
-    out.predict_batches = limit_of(table, "limit_predict_batches");
-    if (table.find("val_check_interval")->is_int()) {
-        out.val_check_batches = table.find("val_check_interval")->as_int();
-    } else {
-        out.val_check_interval = keys.val_check_interval;
-    }
-    out.num_sanity_val_steps = keys.num_sanity_val_steps;
-    out.check_val_every_n_epoch = keys.check_val_every_n_epoch;
-    out.log_every_n_steps = keys.log_every_n_steps;
-    out.accumulate_grad_batches = keys.accumulate_grad_batches;
-    out.gradient_clip_val = keys.gradient_clip_val;
-    out.gradient_clip_algorithm = keys.gradient_clip_algorithm == Clip::norm ? loops::ClipAlgorithm::norm : loops::ClipAlgorithm::value;
-    out.on_nan = keys.on_nan == OnNan::stop   ? loops::OnNan::stop
-                 : keys.on_nan == OnNan::skip ? loops::OnNan::skip
-                                              : loops::OnNan::ignore;
-    out.dtype = keys.precision == Precision::full ? at::kDouble : at::kFloat;
-    return out;
+    return compose::trainer_options(role("trainer"), keys_of<TrainerKeys>(role("trainer")));
 }
 
 void Composition::build_recording() {
@@ -284,14 +338,16 @@ void Composition::build_callbacks() {
 
 void Composition::build_log_thread() {
     std::vector<logging::LoggerEntry> loggers;
-    if (const manifest::Node* tables = checked_.manifest.find("logger")) {
+    const auto trainer = keys_of<TrainerKeys>(role("trainer"));
+    const manifest::Node* tables = checked_.manifest.find("logger");
+    if (tables != nullptr && trainer.logger && !trainer.barebones && trainer.fast_dev_run == 0) {
         std::size_t i = 0;
         for (const manifest::Node& table : tables->as_list()) {
             const std::string place = "logger." + std::to_string(i++);
             const auto keys = keys_of<LoggerKeys>(table);
             try {
                 loggers.push_back({assembler_.make_logger(table, place), table.find("type")->as_string() + " (" + place + ")",
-                                   keys.required, static_cast<int>(keys.max_errors)});
+                                   keys.required, static_cast<int>(keys.max_errors), place});
             } catch (const CreateError& error) {
                 if (keys.required || !is_written(table, "required")) throw;
                 left_out_.push_back(error.what());
@@ -299,7 +355,10 @@ void Composition::build_log_thread() {
             }
         }
     }
-    log_thread_ = std::make_unique<logging::LogThread>(std::move(loggers), experiment_.warn);
+    const auto keys = keys_of<LoggingKeys>(role("logging"));
+    log_thread_ = std::make_unique<logging::LogThread>(
+        std::move(loggers), experiment_.warn,
+        logging::SpoolOptions{run_dir_ / ".dvspool", keys.on_full, static_cast<std::size_t>(keys.spool_mb)});
     experiment_.sink = log_thread_.get();
 }
 
@@ -322,6 +381,7 @@ loops::RunSummary Composition::run() {
         log_thread_->finish("failed");
         throw;
     }
+    checkpoints_->finish();
     save_trained();
     log_thread_->finish("success");
     return trainer_->summary();
@@ -341,22 +401,14 @@ std::vector<std::string> Composition::losses() const {
     std::vector<std::string> out = left_out_;
     for (const logging::LoggerFailure& f : log_thread_->failures()) {
         out.push_back(f.label + (f.switched_off ? " was switched off" : " failed") + " and lost " +
-                      std::to_string(f.lost_rows) + " rows: " + f.text);
+                      std::to_string(f.lost_rows) + " rows: " + f.text +
+                      (f.kept ? "; they are kept, and `dvhost logs sync " + run_dir_.string() + "` hands them over again" : ""));
     }
+    for (const std::string& failure : checkpoints_->finish()) out.push_back(failure);
     for (const auto& callback : tolerant_) {
         if (callback->has_failed()) out.emplace_back("a callback with required = false failed; see the warnings above");
     }
     return out;
-}
-
-void Composition::save_checkpoint(const std::filesystem::path& file, bool weights_only) {
-    if (!trainer_) throw dv::Error("a checkpoint was asked for before the run had begun");
-    const checkpoint::Context context{.hyper_parameters = pickle_value(role("model")),
-                                      .manifest = manifest::write(checked_.manifest, /*provenance=*/false),
-                                      .seed = experiment_.seed};
-    checkpoint::write_file(file, checkpoint::gather(experiment_, trainer_->progress(), context,
-                                                    weights_only ? checkpoint::Content::weights_only
-                                                                 : checkpoint::Content::everything));
 }
 
 }  // namespace dvhost::compose

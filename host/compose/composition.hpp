@@ -3,7 +3,9 @@
 
 #include "checkpoint/weights.hpp"
 #include "compose/assembler.hpp"
+#include "compose/checkpoints.hpp"
 #include "compose/check.hpp"
+#include "compose/resume.hpp"
 #include "compose/roles.hpp"
 #include "compose/tolerant_callback.hpp"
 #include "logging/host_log.hpp"
@@ -24,7 +26,8 @@ enum class Purpose {
 class Composition {
 public:
     /// Creates everything. Throws CreateError, dv::Error (build failed, data missing), registry::Refusal.
-    Composition(Checked checked, registry::Registry& plugins, logging::Console& console, logging::HostLog& log, Purpose purpose);
+    Composition(Checked checked, registry::Registry& plugins, logging::Console& console, logging::HostLog& log, Purpose purpose,
+                const ResumeRequest& request = {});
     ~Composition();
     Composition(const Composition&) = delete;
     Composition& operator=(const Composition&) = delete;
@@ -47,14 +50,18 @@ private:
     void build_data_and_model();
     void load_weights();
     void build_training();
-    void build_optimizer();
+    void build_schedules();
+    void build_optimizers();
+    std::shared_ptr<dv::Optimizer> build_optimizer(const manifest::Node& table, const std::string& place);
+    void open_run_folder(const ResumeRequest& request, registry::Registry& plugins, logging::Console& console);
+    void load_checkpoint();
+    std::vector<const manifest::Node*> tables_of(const char* name) const;
     void build_recording();
     void build_callbacks();
     void build_log_thread();
     loops::TrainerOptions trainer_options() const;
     bool has_stage(std::string_view name) const;
     void save_trained();
-    void save_checkpoint(const std::filesystem::path& file, bool weights_only);
     const manifest::Node& role(const char* name) const { return *checked_.manifest.find(name); }
     /// The host's own keys of a table.
     template <class Keys>
@@ -71,9 +78,12 @@ private:
     std::vector<std::shared_ptr<TolerantCallback>> tolerant_;
     std::vector<std::string> left_out_;
     std::optional<checkpoint::WeightsReport> loaded_;
-    manifest::Node optimizer_table_;  // with the scaled learning rate
+    std::deque<manifest::Node> optimizer_tables_;  // with scaled learning rates
+    StartPoint start_;
+    std::optional<checkpoint::PickleValue> resumed_;  // what start_ names
     loops::Experiment experiment_;
     std::unique_ptr<loops::Trainer> trainer_;
+    std::unique_ptr<Checkpoints> checkpoints_;
 };
 
 }  // namespace dvhost::compose

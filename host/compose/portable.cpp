@@ -15,20 +15,6 @@ Slot needed(Slot slot, const Instance& instance, const char* name) {
     return slot;
 }
 
-const char* phase_name(std::uint32_t phase) {
-    static constexpr const char* names[DV_N_PHASES] = {
-        "on_setup",           "on_fit_start",        "on_sanity_check_start",     "on_sanity_check_end",
-        "on_train_start",     "on_train_epoch_start", "on_train_batch_start",     "on_before_zero_grad",
-        "on_before_backward", "on_after_backward",   "on_before_optimizer_step",  "on_train_batch_end",
-        "on_train_epoch_end", "on_validation_start", "on_validation_epoch_start", "on_validation_batch_start",
-        "on_validation_batch_end", "on_validation_epoch_end", "on_validation_end", "on_test_start",
-        "on_test_epoch_start", "on_test_batch_start", "on_test_batch_end",        "on_test_epoch_end",
-        "on_test_end",        "on_predict_start",    "on_predict_epoch_start",    "on_predict_batch_start",
-        "on_predict_batch_end", "on_predict_epoch_end", "on_predict_end",         "on_train_end",
-        "on_fit_end",         "on_exception",        "on_teardown"};
-    return phase < DV_N_PHASES ? names[phase] : "on_phase";
-}
-
 }  // namespace
 
 Instance::~Instance() {
@@ -55,6 +41,14 @@ void PortableLogger::text(std::string_view name, std::string_view text, std::int
     if (table_.text == nullptr) return;
     instance_->call("text", [&] { return table_.text(instance_->object(), borrow(name), borrow(text), step); });
 }
+void PortableLogger::image(std::string_view name, const dv_image& image, std::int64_t step) {
+    if (table_.image == nullptr) return;
+    instance_->call("image", [&] { return table_.image(instance_->object(), borrow(name), &image, step); });
+}
+void PortableLogger::histogram(std::string_view name, const dv_histogram& histogram, std::int64_t step) {
+    if (table_.histogram == nullptr) return;
+    instance_->call("histogram", [&] { return table_.histogram(instance_->object(), borrow(name), &histogram, step); });
+}
 void PortableLogger::artifact(std::string_view name, std::string_view path) {
     if (table_.artifact == nullptr) return;
     instance_->call("artifact", [&] { return table_.artifact(instance_->object(), borrow(name), borrow(path)); });
@@ -62,6 +56,16 @@ void PortableLogger::artifact(std::string_view name, std::string_view path) {
 void PortableLogger::flush() {
     if (table_.flush == nullptr) return;
     instance_->call("flush", [&] { return table_.flush(instance_->object()); });
+}
+std::string PortableLogger::position() {
+    if (table_.position == nullptr) return {};
+    dv_str out{};
+    instance_->call("position", [&] { return table_.position(instance_->object(), &out); });
+    return {out.p, out.n};
+}
+void PortableLogger::resume(const dv_resume& from) {
+    if (table_.resume == nullptr) return;
+    instance_->call("resume", [&] { return table_.resume(instance_->object(), &from); });
 }
 void PortableLogger::finalize(std::string_view outcome) {
     if (table_.finalize == nullptr) return;
@@ -74,8 +78,8 @@ PortableSchedule::PortableSchedule(std::unique_ptr<Instance> instance, const dv_
 }
 
 dv::Schedule::Interval PortableSchedule::interval() const {
-    const bool by_epoch = table_.interval != nullptr && table_.interval(instance_->object()) == DV_INTERVAL_EPOCH;
-    return by_epoch ? Interval::epoch : Interval::step;
+    const std::uint32_t given = table_.interval != nullptr ? table_.interval(instance_->object()) : std::uint32_t{DV_INTERVAL_STEP};
+    return given <= DV_INTERVAL_SAMPLES ? static_cast<Interval>(given) : Interval::step;
 }
 
 double PortableSchedule::factor(const dv_schedule_point& at) const {
@@ -92,8 +96,59 @@ PortableCallback::PortableCallback(std::unique_ptr<Instance> instance, const dv_
 
 std::uint64_t PortableCallback::phases() const { return table_.phases(instance_->object()); }
 
-void PortableCallback::on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer) {
-    instance_->call(phase_name(phase), [&] { return table_.on_phase(instance_->object(), phase, &run, &answer); });
+void PortableCallback::on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer, const loops::Scene&) {
+    instance_->call(dv::detail::phase_hook_name(phase), [&] { return table_.on_phase(instance_->object(), phase, &run, &answer); });
 }
+
+std::string PortableCallback::state_key() const {
+    dv_str key{};
+    if (table_.state_key != nullptr) instance_->call("state_key", [&] { return table_.state_key(instance_->object(), &key); });
+    return key.n > 0 ? std::string(key.p, key.n) : std::string(instance_->id());
+}
+
+void PortableCallback::save_state(const dv_state_out& out) const {
+    if (table_.save_state == nullptr) return;
+    instance_->call("save_state", [&] { return table_.save_state(instance_->object(), &out); });
+}
+
+void PortableCallback::load_state(const dv_config& state) {
+    if (table_.load_state == nullptr) return;
+    instance_->call("load_state", [&] { return table_.load_state(instance_->object(), &state); });
+}
+
+double PortableSchedule::momentum(const dv_schedule_point& at) const {
+    double out = std::numeric_limits<double>::quiet_NaN();
+    if (table_.momentum != nullptr) instance_->call("momentum", [&] { return table_.momentum(instance_->object(), &at, &out); });
+    return out;
+}
+
+void PortableSchedule::observe(double value) {
+    instance_->call("observe", [&] { return table_.observe(instance_->object(), value); });
+}
+
+void PortableSchedule::save_state(dv::StateWriter& out) const {
+    if (table_.save_state == nullptr) return;
+    instance_->call("save_state", [&] { return table_.save_state(instance_->object(), &out.raw()); });
+}
+
+void PortableSchedule::load_state(const dv::StateReader& state) {
+    if (table_.load_state == nullptr) return;
+    instance_->call("load_state", [&] { return table_.load_state(instance_->object(), &state.raw()); });
+}
+
+TensorCallback::TensorCallback(std::shared_ptr<dv::TorchCallback> callback, std::string id)
+    : callback_(std::move(callback)), id_(std::move(id)) {}
+
+std::string TensorCallback::state_key() const {
+    const std::string key = callback_->state_key();
+    return key.empty() ? id_ : key;
+}
+
+void TensorCallback::save_state(const dv_state_out& out) const {
+    dv::StateWriter writer(out);
+    callback_->save_state(writer);
+}
+
+void TensorCallback::load_state(const dv_config& state) { callback_->load_state(dv::StateReader(state)); }
 
 }  // namespace dvhost::compose

@@ -41,8 +41,12 @@ public:
     void metrics(const dv::Row& row) override;
     void hyperparameters(const dv_config& manifest) override;
     void text(std::string_view name, std::string_view text, std::int64_t step) override;
+    void image(std::string_view name, const dv_image& image, std::int64_t step) override;
+    void histogram(std::string_view name, const dv_histogram& histogram, std::int64_t step) override;
     void artifact(std::string_view name, std::string_view path) override;
     void flush() override;
+    std::string position() override;
+    void resume(const dv_resume& from) override;
     void finalize(std::string_view outcome) override;
 
 private:
@@ -55,6 +59,12 @@ public:
     PortableSchedule(std::unique_ptr<Instance> instance, const dv_schedule_1& table);
     Interval interval() const override;
     double factor(const dv_schedule_point& at) const override;
+    double momentum(const dv_schedule_point& at) const override;
+    /// Whether it follows a metric.
+    bool observes_metric() const { return table_.observe != nullptr; }
+    void observe(double value) override;
+    void save_state(dv::StateWriter& out) const override;
+    void load_state(const dv::StateReader& state) override;
 
 private:
     std::unique_ptr<Instance> instance_;
@@ -66,11 +76,36 @@ public:
     PortableCallback(std::unique_ptr<Instance> instance, const dv_callback_1& table);
     std::uint64_t phases() const override;
     bool monitors() const override { return table_.monitors != 0; }
-    void on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer) override;
+    void on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer, const loops::Scene& scene) override;
+    std::string state_key() const override;
+    void save_state(const dv_state_out& out) const override;
+    void load_state(const dv_config& state) override;
 
 private:
     std::unique_ptr<Instance> instance_;
     dv_callback_1 table_;
+};
+
+/// A callback that takes tensors.
+class TensorCallback final : public loops::Callback {
+public:
+    /// `id` is under which its state lies unless it says otherwise.
+    TensorCallback(std::shared_ptr<dv::TorchCallback> callback, std::string id);
+    std::uint64_t phases() const override { return callback_->phases(); }
+    bool monitors() const override { return callback_->monitors(); }
+    bool takes_tensors() const override { return true; }
+    void on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer, const loops::Scene& scene) override {
+        callback_->on_phase(phase, run, answer, scene.training, scene.step);
+    }
+    std::string state_key() const override;
+    void save_state(const dv_state_out& out) const override;
+    void load_state(const dv_config& state) override;
+    std::vector<dv::NamedTensor> save_tensors() const override { return callback_->save_tensors(); }
+    void load_tensors(std::span<const dv::NamedTensor> tensors) override { callback_->load_tensors(tensors); }
+
+private:
+    std::shared_ptr<dv::TorchCallback> callback_;
+    std::string id_;
 };
 
 }  // namespace dvhost::compose

@@ -3,9 +3,12 @@
 /// to the component that `type` chooses.
 
 #include "checkpoint/weights.hpp"
+#include "logging/spool.hpp"
+#include "loops/experiment.hpp"
 #include "recording/response_recorder.hpp"
 #include "registry/schema.hpp"
 
+#include <dv/schedule.hpp>
 #include <dv/schema.hpp>
 #include <dv/torch/model.hpp>
 
@@ -30,22 +33,40 @@ struct RunKeys {
         dv::p("dir", &RunKeys::dir, "", "each run gets a new folder version_N below it; empty: runs/<name> where dvhost is started"));
 };
 
-enum class Precision { single, full };
 enum class Accelerator { automatic, cpu, cuda };
 enum class Clip { norm, value };
 enum class OnNan { stop, skip, ignore };
+enum class OnCheckpointError { warn, stop };
+
+/// loops::AccumulateFrom.
+struct AccumulateKeys {
+    std::int64_t epoch = 0, batches = 1;
+    static constexpr auto params = dv::schema(
+        dv::p("epoch", &AccumulateKeys::epoch, 0, "from this epoch on, counted from 0", dv::at_least{0}),
+        dv::p("batches", &AccumulateKeys::batches, 1, "batches per optimizer step", dv::at_least{1}));
+};
 
 struct TrainerKeys {
     std::int64_t max_epochs = -1, min_epochs = 0, max_steps = -1, min_steps = 0;
     double max_seconds = 0.0;
+    std::string max_time;
     Accelerator accelerator{};
-    Precision precision{};
+    loops::Precision precision{};
     double limit_train_batches = 1.0, limit_val_batches = 1.0, limit_test_batches = 1.0, limit_predict_batches = 1.0;
     double val_check_interval = 1.0;
     std::int64_t check_val_every_n_epoch = 1, num_sanity_val_steps = 2, log_every_n_steps = 50, accumulate_grad_batches = 1;
     std::optional<double> gradient_clip_val;
     Clip gradient_clip_algorithm{};
     OnNan on_nan{};
+    std::vector<AccumulateKeys> accumulate_schedule;
+    loops::AccumulateReduction accumulate_reduction{};
+    double val_check_seconds = 0.0;
+    std::int64_t fast_dev_run = 0;
+    double overfit_batches = 0.0;
+    bool detect_anomaly = false, deterministic = false, barebones = false, resume_partial = false;
+    std::optional<bool> benchmark;
+    bool logger = true;
+    OnCheckpointError on_checkpoint_error{};
     bool enable_progress_bar = true, enable_checkpointing = true;
     static constexpr auto params = dv::schema(
         dv::p("max_epochs", &TrainerKeys::max_epochs, 1, "train for so many epochs; -1: no limit", dv::at_least{-1}),
@@ -53,9 +74,12 @@ struct TrainerKeys {
         dv::p("max_steps", &TrainerKeys::max_steps, -1, "train for so many optimizer steps; -1: no limit", dv::at_least{-1}),
         dv::p("min_steps", &TrainerKeys::min_steps, 0, "a request to stop waits for so many steps", dv::at_least{0}),
         dv::p("max_seconds", &TrainerKeys::max_seconds, 0.0, "train for so long; 0: no limit", dv::unit{"s"}, dv::at_least{0}),
+        dv::p("max_time", &TrainerKeys::max_time, "", "the same as \"DD:HH:MM:SS\"; empty: no limit"),
         dv::p("accelerator", &TrainerKeys::accelerator, Accelerator::automatic, "auto: CUDA when a device is present",
               dv::choices{"auto", "cpu", "cuda"}),
-        dv::p("precision", &TrainerKeys::precision, Precision::single, "of parameters and frames", dv::choices{"32-true", "64-true"}),
+        dv::p("precision", &TrainerKeys::precision, loops::Precision::single,
+              "of parameters and frames; mixed: parameters stay float32, operators that bear it compute in the lower type",
+              dv::choices{"32-true", "64-true", "bf16-true", "16-true", "bf16-mixed", "16-mixed"}),
         dv::p("limit_train_batches", &TrainerKeys::limit_train_batches, 1.0, "a share (1.0: all) or, as an integer, a number of batches",
               dv::at_least{0}),
         dv::p("limit_val_batches", &TrainerKeys::limit_val_batches, 1.0, "the same for validation; 0: none", dv::at_least{0}),
@@ -63,17 +87,37 @@ struct TrainerKeys {
         dv::p("limit_predict_batches", &TrainerKeys::limit_predict_batches, 1.0, "the same for predict", dv::at_least{0}),
         dv::p("val_check_interval", &TrainerKeys::val_check_interval, 1.0,
               "validate after this share of an epoch or, as an integer, after so many batches", dv::above{0}),
-        dv::p("check_val_every_n_epoch", &TrainerKeys::check_val_every_n_epoch, 1, "validate in every n-th epoch", dv::at_least{1}),
-        dv::p("num_sanity_val_steps", &TrainerKeys::num_sanity_val_steps, 2, "validation batches tried before training", dv::at_least{0}),
+        dv::p("check_val_every_n_epoch", &TrainerKeys::check_val_every_n_epoch, 1,
+              "validate in every n-th epoch; 0: val_check_interval counts batches over all epochs", dv::at_least{0}),
+        dv::p("val_check_seconds", &TrainerKeys::val_check_seconds, 0.0, "instead: validate when so much time has passed since the last; 0: by batches",
+              dv::unit{"s"}, dv::at_least{0}),
+        dv::p("num_sanity_val_steps", &TrainerKeys::num_sanity_val_steps, 2, "validation batches tried before training; -1: all", dv::at_least{-1}),
         dv::p("log_every_n_steps", &TrainerKeys::log_every_n_steps, 50, "optimizer steps between rows of training values; 0: none",
               dv::at_least{0}),
         dv::p("accumulate_grad_batches", &TrainerKeys::accumulate_grad_batches, 1, "batches per optimizer step", dv::at_least{1}),
+        dv::p("accumulate_schedule", &TrainerKeys::accumulate_schedule, dv::empty, "accumulate_grad_batches by epoch, as [{ epoch = 4, batches = 8 }]"),
+        dv::p("accumulate_reduction", &TrainerKeys::accumulate_reduction, loops::AccumulateReduction::mean,
+              "of the batches' losses in a window: their mean, their sum, or their mean weighted by samples",
+              dv::choices{"mean", "sum", "weighted"}),
         dv::p("gradient_clip_val", &TrainerKeys::gradient_clip_val, dv::unset, "bound on gradients; absent: none", dv::above{0}),
         dv::p("gradient_clip_algorithm", &TrainerKeys::gradient_clip_algorithm, Clip::norm,
               "bound the joint norm, or each value", dv::choices{"norm", "value"}),
         dv::p("on_nan", &TrainerKeys::on_nan, OnNan::stop,
               "when a training loss or an input is not finite: stop the run and say where; skip the batch; or warn and go on",
               dv::choices{"stop", "skip", "ignore"}),
+        dv::p("on_checkpoint_error", &TrainerKeys::on_checkpoint_error, OnCheckpointError::warn,
+              "when a checkpoint cannot be written (the former file stays): warn, go on and end with code 69; or stop the run",
+              dv::choices{"warn", "stop"}),
+        dv::p("resume_partial", &TrainerKeys::resume_partial, false, "go on from a checkpoint without loops or optimizer state, with a warning"),
+        dv::p("fast_dev_run", &TrainerKeys::fast_dev_run, 0, "a trial of so many batches of everything; nothing is logged or saved; 0: off",
+              dv::at_least{0}),
+        dv::p("overfit_batches", &TrainerKeys::overfit_batches, 0.0,
+              "train and validate on this share or, as an integer, number of batches, in their order; 0: off", dv::at_least{0}),
+        dv::p("detect_anomaly", &TrainerKeys::detect_anomaly, false, "name the forward operation behind a NaN gradient; slow"),
+        dv::p("deterministic", &TrainerKeys::deterministic, false, "only operations whose result is the same each time; refuses others"),
+        dv::p("benchmark", &TrainerKeys::benchmark, dv::unset, "let cuDNN try its algorithms; absent: as LibTorch has it"),
+        dv::p("barebones", &TrainerKeys::barebones, false, "no loggers, callbacks of the host's own, sanity check: to measure the loop"),
+        dv::p("logger", &TrainerKeys::logger, true, "false: no [[logger]] is made"),
         dv::p("enable_progress_bar", &TrainerKeys::enable_progress_bar, true, "adds the progress callback when none is given"),
         dv::p("enable_checkpointing", &TrainerKeys::enable_checkpointing, true, "adds the checkpoint callback when none is given"));
 };
@@ -151,12 +195,31 @@ struct LrScaling {
 
 struct OptimizerKeys {
     std::optional<LrScaling> lr_scaling;
-    std::vector<std::string> trainable, frozen;
+    std::vector<std::string> trainable, frozen, parameters;
     static constexpr auto params = dv::schema(
         dv::p("lr_scaling", &OptimizerKeys::lr_scaling, dv::unset,
               "lr is multiplied for the samples E of an optimizer step: E / reference, or its root; absent or \"none\": it is not"),
         dv::p("trainable", &OptimizerKeys::trainable, dv::empty, "patterns of the parameters to train; empty: all"),
-        dv::p("frozen", &OptimizerKeys::frozen, dv::empty, "patterns of parameters that stay as they are"));
+        dv::p("frozen", &OptimizerKeys::frozen, dv::empty, "patterns of parameters that stay as they are"),
+        dv::p("parameters", &OptimizerKeys::parameters, dv::empty, "patterns of the parameters that this optimizer takes; empty: all"));
+};
+
+/// loops::ScheduleEntry.
+struct ScheduleKeys {
+    enum class Interval { own, step, epoch, validation, samples };
+    Interval interval{};
+    std::int64_t frequency = 1, optimizer = 0;
+    std::string monitor, name;
+    bool strict = true;
+    static constexpr auto params = dv::schema(
+        dv::p("interval", &ScheduleKeys::interval, Interval::own,
+              "what moves it on: optimizer steps, epochs, validations or training samples; own: what it says itself, mostly epochs",
+              dv::choices{"own", "step", "epoch", "validation", "samples"}),
+        dv::p("frequency", &ScheduleKeys::frequency, 1, "it moves on every so many of them, counted over the run", dv::at_least{1}),
+        dv::p("monitor", &ScheduleKeys::monitor, "", "metric that it follows; only for those that follow one"),
+        dv::p("strict", &ScheduleKeys::strict, true, "a monitored metric that is missing is an error, not a warning"),
+        dv::p("name", &ScheduleKeys::name, "", "what its rates are called in logs"),
+        dv::p("optimizer", &ScheduleKeys::optimizer, 0, "which [[optimizer]], counted from 0", dv::at_least{0}));
 };
 
 struct RecordedSteps {
@@ -196,6 +259,18 @@ struct RecorderKeys {
         dv::p("format", &RecorderKeys::format, dv::list("npz"), "files to write; the NPZ is always written", dv::choices{"npz", "hdf5"}));
 };
 
+/// logging::SpoolOptions.
+struct LoggingKeys {
+    logging::OnFull on_full{};
+    std::int64_t spool_mb = 64;
+    static constexpr auto params = dv::schema(
+        dv::p("on_full", &LoggingKeys::on_full, logging::OnFull::grow,
+              "when more than spool_mb waits for the loggers: it grows on disk; training waits; the oldest rows are dropped; or rows are "
+              "thinned out before it comes to that",
+              dv::choices{"grow", "block", "drop_oldest", "downsample"}),
+        dv::p("spool_mb", &LoggingKeys::spool_mb, 64, "how much may wait; each number takes 32 bytes", dv::unit{"MiB"}, dv::range{2, 1e6}));
+};
+
 struct LoggerKeys {
     bool required = false;
     std::int64_t max_errors = 3;
@@ -231,6 +306,8 @@ struct Role {
     Need need = Need::never;
     std::string doc;
     std::vector<registry::ParameterSchema> keys;  ///< read by the host
+    bool may_be_list = false;        ///< one table, or a list of several
+    std::string also_iface = {};     ///< a second kind that its components may be of
 };
 
 /// All roles, in the order in which they are written and documented.

@@ -38,6 +38,7 @@ struct Services::Seat {
     dv_console_1 console;
     dv_checkpoint_1 checkpoint;
     dv_factory_1 factory;
+    dv_resume_1 resume;
 
     static Seat& of(void* self) { return *static_cast<Seat*>(self); }
 
@@ -62,6 +63,24 @@ struct Services::Seat {
                              if (!actions.save_checkpoint) throw dv::Error("this command makes no checkpoints");
                              actions.save_checkpoint(std::filesystem::path(view(path)), weights_only != 0);
                          });
+                     },
+                     [](void* s, dv_str path, std::int32_t weights_only) noexcept {
+                         return of(s).attempt([&](const ServiceActions& actions) {
+                             if (!actions.request_checkpoint) throw dv::Error("this command makes no checkpoints");
+                             actions.request_checkpoint(std::filesystem::path(view(path)), weights_only != 0);
+                         });
+                     },
+                     [](void* s, dv_str path) noexcept {
+                         return of(s).attempt([&](const ServiceActions& actions) { actions.remove_checkpoint(std::filesystem::path(view(path))); });
+                     },
+                     [](void* s, dv_str best, dv_str last) noexcept {
+                         return of(s).attempt([&](const ServiceActions& actions) {
+                             actions.announce_checkpoints(std::string(view(best)), std::string(view(last)));
+                         });
+                     },
+                     [](void* s) noexcept {
+                         const auto& from = of(s).services.actions_.resumed_from;
+                         return from ? borrow(from()) : dv_str{"", 0};
                      }},
           factory{sizeof(dv_factory_1), 0, this,
                   [](void* s, dv_str iface, const dv_node* table, dv_str name, dv_child* out) noexcept {
@@ -71,7 +90,9 @@ struct Services::Seat {
                   },
                   [](void* s, dv_child* child) noexcept {
                       of(s).attempt([&](const ServiceActions& actions) { actions.destroy_nested(*child); });
-                  }} {}
+                  }},
+          resume{sizeof(dv_resume_1), 0, this,
+                 [](void* s) noexcept { return borrow(of(s).services.resume_.find(of(s).who.place)->second); }} {}
 
     /// A service never throws into a plugin: it leaves the text where the plugin's SDK looks for it.
     template <class Action>
@@ -111,6 +132,7 @@ const void* Services::find(const registry::ComponentRecord& who, std::string_vie
     if (id == DV_EXT_CONSOLE) return &seat.console;
     if (id == DV_EXT_CHECKPOINT) return &seat.checkpoint;
     if (id == DV_EXT_FACTORY) return &seat.factory;
+    if (id == DV_EXT_RESUME && resume_.contains(who.place)) return &seat.resume;
     return nullptr;
 }
 

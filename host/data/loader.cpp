@@ -43,6 +43,7 @@ struct Batches::Ring {
     LoaderSettings settings;
     std::int64_t epoch = 0;
     std::vector<std::uint32_t> order;
+    std::int64_t first = 0;      // batch to begin with
     std::int64_t n_batches = 0;
     std::int64_t n_samples = 0;  // in these batches
 
@@ -61,19 +62,27 @@ struct Batches::Ring {
 
     void start() {
         const std::int64_t values = facts.n_frames * facts.channels * facts.height * facts.width;
-        const auto n_slots = std::min(settings.prefetch + 1, n_batches);
+        ticket = first * settings.batch_size;
+        released = first;
+        delivered = first;
+        const auto n_slots = std::max<std::int64_t>(1, std::min(settings.prefetch + 1, n_batches - first));
         for (std::int64_t i = 0; i < n_slots; ++i) {
             auto slot = std::make_unique<Slot>();
             slot->frames = at::empty(
                 {settings.batch_size, facts.n_frames, facts.channels, facts.height, facts.width}, at::kFloat);
             slot->labels = at::empty({settings.batch_size, facts.n_labels}, at::kLong);
             slot->index = at::empty({settings.batch_size}, at::kLong);
-            slot->missing = size_of(i);
+            slot->missing = size_of(first_in(i, n_slots));
             slots.push_back(std::move(slot));
         }
         for (std::int64_t i = 0; i < settings.n_threads; ++i) {
             threads.emplace_back([this, values] { work(values); });
         }
+    }
+
+    /// The first batch that lies in a slot: batch b lies in slot b mod n_slots.
+    std::int64_t first_in(std::int64_t slot, std::int64_t n_slots) const {
+        return first + ((slot - first) % n_slots + n_slots) % n_slots;
     }
 
     void work(std::int64_t values) {
@@ -165,7 +174,7 @@ Batches::~Batches() {
 }
 
 std::optional<dv::Batch> Batches::next() {
-    if (ring_->delivered > 0 && ring_->delivered <= ring_->n_batches) ring_->release(ring_->delivered - 1);
+    if (ring_->delivered > ring_->first && ring_->delivered <= ring_->n_batches) ring_->release(ring_->delivered - 1);
     if (ring_->delivered >= ring_->n_batches) {
         ring_->delivered = ring_->n_batches + 1;
         return std::nullopt;
@@ -185,7 +194,7 @@ Loader::Loader(std::shared_ptr<const dv::Source> source, const dv::DataFacts& fa
     }
 }
 
-std::unique_ptr<Batches> Loader::epoch(std::int64_t epoch, std::int64_t limit) const {
+std::unique_ptr<Batches> Loader::epoch(std::int64_t epoch, std::int64_t limit, std::int64_t first) const {
     auto ring = std::make_unique<Batches::Ring>();
     ring->source = source_;
     ring->facts = facts_;
@@ -194,6 +203,7 @@ std::unique_ptr<Batches> Loader::epoch(std::int64_t epoch, std::int64_t limit) c
     ring->epoch = epoch;
     ring->order = sample_order(n_samples_, settings_.shuffle, settings_.seed, epoch);
     ring->n_batches = std::min(limit, n_batches_);
+    ring->first = std::min(first, ring->n_batches);
     ring->n_samples = std::min(n_samples_, ring->n_batches * settings_.batch_size);
     return std::unique_ptr<Batches>(new Batches(std::move(ring)));
 }

@@ -50,8 +50,8 @@ public:
 
     std::int64_t n_samples() const { return n_samples_; }
     std::int64_t n_batches() const { return n_batches_; }
-    /// Starts a pass over the first `limit` batches.
-    std::unique_ptr<Batches> epoch(std::int64_t epoch, std::int64_t limit) const;
+    /// Starts a pass over the first `limit` batches, at batch `first`: what comes is what a pass from the start would give from there on.
+    std::unique_ptr<Batches> epoch(std::int64_t epoch, std::int64_t limit, std::int64_t first = 0) const;
 
 private:
     std::shared_ptr<const dv::Source> source_;

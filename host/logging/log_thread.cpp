@@ -1,155 +1,167 @@
 #include "logging/log_thread.hpp"
 
-#include <dv/error.hpp>
-
 #include <chrono>
 
 namespace dvhost::logging {
 
 namespace {
 
-double wall_time() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
+constexpr auto kPoll = std::chrono::milliseconds(10);  // how long a number may lie in the spool before a logger sees it
+constexpr double kSaveEvery = 1.0;                     // [s] between cursors
 
-template <class... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
+double monotonic() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
-LogThread::LogThread(std::vector<LoggerEntry> loggers, Warn warn) : warn_(std::move(warn)) {
-    for (LoggerEntry& entry : loggers) {
-        LoggerFailure failure{.label = entry.label, .text = {}};
-        sinks_.push_back({std::move(entry), 0, std::move(failure)});
-    }
+LogThread::LogThread(std::vector<LoggerEntry> loggers, Warn warn, SpoolOptions options)
+    : sinks_(std::move(loggers), warn), warn_(warn) {
+    if (sinks_.empty()) return;
+    spool_.emplace(std::move(options), std::move(warn));
+}
+
+void LogThread::resume(std::int64_t rows, std::int64_t step) { sinks_.resume({sizeof(dv_resume), 0, rows, step}); }
+
+void LogThread::start_if_needed() {
+    if (thread_.joinable()) return;
+    if (spool_->folder() != nullptr) sinks_.begin_cursors(*spool_->folder());
+    last_save_ = monotonic();
     thread_ = std::thread([this] { work(); });
 }
 
 LogThread::~LogThread() { finish("failed"); }
 
+// --- [step] --------------------------------------------------------------------------------------------------------------------
+
+void LogThread::row(loops::Names names, std::span<const double> values, std::int64_t step, std::int64_t epoch) {
+    if (!spool_) return;
+    sinks_.throw_if_required_failed();
+    start_if_needed();
+    spool_->row(names, values, step, epoch);
+}
+
 void LogThread::row(loops::Names names, loops::Values values, std::int64_t step, std::int64_t epoch) {
-    throw_if_required_failed();
-    push(RowItem{std::move(names), std::move(values), step, epoch, wall_time()});
+    if (!spool_) return;
+    sinks_.throw_if_required_failed();
+    start_if_needed();
+    spool_->row(names, std::move(values), step, epoch);
+    wake();
 }
 
-void LogThread::hyperparameters(const dv_config& manifest) { push(HyperparametersItem{&manifest}); }
+void LogThread::hyperparameters(const dv_config& manifest) {
+    manifest_ = &manifest;
+    mark(kHyperparameters);
+}
 void LogThread::text(std::string name, std::string text, std::int64_t step) {
-    push(TextItem{std::move(name), std::move(text), step});
+    note(TextNote{std::move(name), std::move(text)}, step);
 }
-void LogThread::artifact(std::string name, std::string path) { push(ArtifactItem{std::move(name), std::move(path)}); }
-void LogThread::flush() { push(FlushItem{}); }
+void LogThread::artifact(std::string name, std::string path) { note(ArtifactNote{std::move(name), std::move(path)}, 0); }
+void LogThread::image(std::string name, const dv_image& image, std::int64_t step) {
+    note(ImageNote{std::move(name), std::string(image.png.p, image.png.n), image.channels, image.width, image.height}, step);
+}
+void LogThread::histogram(std::string name, const dv_histogram& h, std::int64_t step) {
+    note(HistogramNote{std::move(name), {h.limits, h.limits + h.n_buckets}, {h.counts, h.counts + h.n_buckets}, h.min, h.max, h.sum,
+                       h.sum_squares, h.count},
+         step);
+}
+void LogThread::flush() { mark(kFlush); }
 
-void LogThread::push(Item item) {
-    std::unique_lock lock(mutex_);
-    not_full_.wait(lock, [&] { return queue_.size() < kCapacity; });
-    queue_.push_back(std::move(item));
-    not_empty_.notify_one();
+void LogThread::note(const Note& note, std::int64_t step) {
+    if (!spool_) return;
+    start_if_needed();
+    spool_->note(note, step);
+    wake();
 }
+
+void LogThread::mark(Head head) {
+    if (!spool_) return;
+    start_if_needed();
+    spool_->mark(head);
+    wake();
+}
+
+void LogThread::wake() { wake_.notify_one(); }
+
+// --- [io] ----------------------------------------------------------------------------------------------------------------------
 
 void LogThread::work() {
     while (true) {
-        std::unique_lock lock(mutex_);
-        not_empty_.wait(lock, [&] { return closing_ || !queue_.empty(); });
-        if (queue_.empty()) return;
-        const Item item = std::move(queue_.front());
-        queue_.pop_front();
-        lock.unlock();
-        not_full_.notify_one();
-        deliver(item);
+        bool last = false;
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait_for(lock, kPoll);
+            last = closing_;
+        }
+        deliver_all();
+        if (last) return report_dropped();
+        if (monotonic() - last_save_ >= kSaveEvery) save_progress();
+        spool_->prepare();
     }
 }
 
-void LogThread::deliver(const Item& item) {
-    std::visit(Overloaded{
-                   [&](const RowItem& row) {
-                       const std::vector<double> values = row.values();
-                       std::vector<dv_metric> metrics;
-                       metrics.reserve(values.size());
-                       for (std::size_t i = 0; i < values.size(); ++i) {
-                           const std::string& name = (*row.names)[i];
-                           metrics.push_back({{name.data(), name.size()}, values[i]});
-                       }
-                       const dv::Row out{metrics, row.step, row.epoch, row.wall_time};
-                       for (Sink& s : sinks_) call(s, true, [&](dv::Logger& logger) { logger.metrics(out); });
-                   },
-                   [&](const HyperparametersItem& h) {
-                       for (Sink& s : sinks_) {
-                           call(s, false, [&](dv::Logger& logger) { logger.hyperparameters(*h.manifest); });
-                       }
-                   },
-                   [&](const TextItem& t) {
-                       for (Sink& s : sinks_) {
-                           call(s, false, [&](dv::Logger& logger) { logger.text(t.name, t.text, t.step); });
-                       }
-                   },
-                   [&](const ArtifactItem& a) {
-                       for (Sink& s : sinks_) {
-                           call(s, false, [&](dv::Logger& logger) { logger.artifact(a.name, a.path); });
-                       }
-                   },
-                   [&](const FlushItem&) {
-                       for (Sink& s : sinks_) call(s, false, [](dv::Logger& logger) { logger.flush(); });
-                   },
-               },
-               item);
+void LogThread::deliver_all() {
+    const Sinks::NameOf name_of = [this](const Record& number) { return spool_->name(number); };
+    while (const std::optional<Item> item = spool_->read()) {
+        const Place behind = spool_->place();
+        const Place at{behind.segment, behind.index - static_cast<std::uint32_t>(item->records.size())};
+        sinks_.deliver(*item, at, name_of, manifest_);
+        if (tag_of(item->head()) == kRow) {
+            last_step_ = item->head().step;
+            last_epoch_ = static_cast<std::int64_t>(item->head().value);
+        }
+        if (at.index == 0) spool_->prepare();
+        if (monotonic() - last_save_ >= kSaveEvery) save_progress();
+    }
+    if (spool_->folder() == nullptr) spool_->release(spool_->place());
 }
 
-void LogThread::call(Sink& sink, bool loses_row, const std::function<void(dv::Logger&)>& hook) {
-    if (sink.failure.switched_off) {
-        if (loses_row) ++sink.failure.lost_rows;
-        return;
-    }
-    try {
-        hook(*sink.entry.logger);
-        sink.errors_in_row = 0;
-        return;
-    } catch (const std::exception& error) {
-        sink.failure.text = error.what();
-    }
-    if (loses_row) ++sink.failure.lost_rows;
-    if (++sink.errors_in_row == 1) warn_(sink.failure.label + ": " + sink.failure.text);
-    if (sink.entry.required) {
-        const std::lock_guard lock(mutex_);
-        required_failure_ = sink.failure.label + " is required and failed: " + sink.failure.text;
-    }
-    if (sink.errors_in_row >= sink.entry.max_errors) {
-        sink.failure.switched_off = true;
-        warn_(sink.failure.label + " is switched off after " + std::to_string(sink.errors_in_row) +
-              " errors in a row; training goes on, and the run will end with exit code 69");
-    }
+/// What every logger has safely is not kept any longer.
+void LogThread::save_progress() {
+    report_dropped();
+    if (const SpoolFolder* folder = spool_->folder()) sinks_.move_cursors(*folder, spool_->place());
+    spool_->release(sinks_.needed_from(spool_->place()));
+    last_save_ = monotonic();
 }
 
-void LogThread::throw_if_required_failed() {
-    const std::lock_guard lock(mutex_);
-    if (!required_failure_.empty()) throw dv::Error(required_failure_);
+void LogThread::report_dropped() {
+    const std::uint64_t dropped = spool_->dropped_rows();
+    if (dropped == reported_dropped_) return;
+    reported_dropped_ = dropped;
+    static constexpr std::string_view kName = "logging/dropped_rows";
+    const dv_metric metric{{kName.data(), kName.size()}, static_cast<double>(dropped)};
+    sinks_.row({{&metric, 1}, last_step_, last_epoch_,
+                std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()});
 }
+
+// --- The end -------------------------------------------------------------------------------------------------------------------
 
 void LogThread::finish(const std::string& outcome) {
-    if (finished_) return;
+    if (finished_ || !spool_) return;
     finished_ = true;
     {
         const std::lock_guard lock(mutex_);
         closing_ = true;
     }
-    not_empty_.notify_one();
-    thread_.join();
+    wake();
+    if (thread_.joinable()) thread_.join();
     // The thread is gone; what follows is still one call at a time per logger.
-    for (Sink& s : sinks_) {
-        call(s, false, [](dv::Logger& logger) { logger.flush(); });
-        call(s, false, [&](dv::Logger& logger) { logger.finalize(outcome); });
+    sinks_.finish(outcome);
+    warn_of_dropped();
+    const SpoolFolder* folder = spool_->folder();
+    if (folder == nullptr) return;
+    if (sinks_.remove_cursors(*folder)) return spool_->remove_folder();
+    try {
+        folder->write_outcome(outcome);
+    } catch (const dv::IoError& problem) {
+        warn_(problem.what());
     }
 }
 
-std::vector<LoggerFailure> LogThread::failures() const {
-    std::vector<LoggerFailure> out;
-    for (const Sink& s : sinks_) {
-        if (!s.failure.text.empty()) out.push_back(s.failure);
-    }
-    return out;
+void LogThread::warn_of_dropped() const {
+    if (spool_->dropped_rows() == 0) return;
+    warn_(std::to_string(spool_->dropped_rows()) + " rows were not logged: there was no room for them, or their values could not be "
+          "read; logging.spool_mb and logging.on_full say how much may wait and what then happens");
 }
 
 }  // namespace dvhost::logging

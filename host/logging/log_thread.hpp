@@ -1,103 +1,78 @@
 #pragma once
-/// The one thread that feeds the loggers [io]. The training thread only puts things into a bounded queue.
+/// The one thread that feeds the loggers [io]. The training thread only puts things into the spool; docs/logging.md.
 
+#include "logging/sinks.hpp"
+#include "logging/spool.hpp"
 #include "loops/metric_sink.hpp"
 
-#include <dv/logger.hpp>
-
+#include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
-#include <variant>
 #include <vector>
 
 namespace dvhost::logging {
-
-/// A logger of the manifest and how much it is trusted to matter.
-struct LoggerEntry {
-    std::shared_ptr<dv::Logger> logger;
-    std::string label;      ///< "dvhost.logger.csv (logger.0)"
-    bool required = false;  ///< its first failure stops the run
-    int max_errors = 3;     ///< in a row; then it is switched off
-};
-
-/// A logger that failed, for the end of the run.
-struct LoggerFailure {
-    std::string label;
-    std::string text;            ///< its last error
-    std::uint64_t lost_rows = 0;
-    bool switched_off = false;
-};
 
 class LogThread final : public loops::MetricSink {
 public:
     using Warn = std::function<void(const std::string&)>;
 
-    LogThread(std::vector<LoggerEntry> loggers, Warn warn);
+    /// The thread starts with the first thing that is logged. Without loggers nothing is kept.
+    LogThread(std::vector<LoggerEntry> loggers, Warn warn, SpoolOptions spool = {});
     /// finish("failed") if nobody has called it.
     ~LogThread() override;
 
-    /// Blocks while the queue is full. Throws dv::Error once a required logger has failed. [step]
+    /// A row whose numbers are known costs writes to memory. Both throw dv::Error once a required logger has failed, and wait only
+    /// under OnFull::block. [step]
+    void row(loops::Names names, std::span<const double> values, std::int64_t step, std::int64_t epoch) override;
     void row(loops::Names names, loops::Values values, std::int64_t step, std::int64_t epoch) override;
-    /// `manifest` must outlive this object.
+
+    /// The run goes on from a checkpoint in its own folder; before anything is logged. [main]
+    void resume(std::int64_t rows, std::int64_t step);
+
+    // All [step]. `manifest` must outlive this object.
     void hyperparameters(const dv_config& manifest);
-    void text(std::string name, std::string text, std::int64_t step);
+    void text(std::string name, std::string text, std::int64_t step) override;
     void artifact(std::string name, std::string path);
+    void image(std::string name, const dv_image& image, std::int64_t step) override;
+    void histogram(std::string name, const dv_histogram& histogram, std::int64_t step) override;
     /// Makes durable what has been logged so far; does not wait for it.
     void flush();
 
-    /// Drains the queue, flushes and finalizes every logger, ends the thread. Afterwards nothing may be logged. [main]
+    /// Delivers what is left, flushes and finalizes every logger, ends the thread. Afterwards nothing may be logged. The spool goes
+    /// away unless a logger lost something that it still holds. [main]
     void finish(const std::string& outcome);
     /// After finish(): the loggers that lost something.
-    std::vector<LoggerFailure> failures() const;
+    std::vector<LoggerFailure> failures() const { return sinks_.failures(); }
 
 private:
-    struct RowItem {
-        loops::Names names;
-        loops::Values values;
-        std::int64_t step, epoch;
-        double wall_time;
-    };
-    struct HyperparametersItem {
-        const dv_config* manifest;
-    };
-    struct TextItem {
-        std::string name, text;
-        std::int64_t step;
-    };
-    struct ArtifactItem {
-        std::string name, path;
-    };
-    struct FlushItem {};
-    using Item = std::variant<RowItem, HyperparametersItem, TextItem, ArtifactItem, FlushItem>;
-
-    struct Sink {
-        LoggerEntry entry;
-        int errors_in_row = 0;
-        LoggerFailure failure;
-    };
-
-    void push(Item item);
+    void note(const Note& note, std::int64_t step);
+    void mark(Head head);
+    void start_if_needed();
+    void wake();
     void work();
-    void deliver(const Item& item);
-    /// Calls one logger, counting and reporting its failure. `loses_row`: a failure loses a row.
-    void call(Sink& sink, bool loses_row, const std::function<void(dv::Logger&)>& hook);
-    void throw_if_required_failed();
+    void deliver_all();
+    void save_progress();
+    void report_dropped();
+    void warn_of_dropped() const;
 
-    static constexpr std::size_t kCapacity = 4096;
-
-    std::vector<Sink> sinks_;
+    Sinks sinks_;
     Warn warn_;
+    std::optional<Spool> spool_;
+    std::atomic<const dv_config*> manifest_{nullptr};
+
+    // [io]
+    std::uint64_t reported_dropped_ = 0;
+    std::int64_t last_step_ = 0, last_epoch_ = -1;
+    double last_save_ = 0.0;
+
     std::mutex mutex_;
-    std::condition_variable not_empty_, not_full_;
-    std::deque<Item> queue_;
-    bool closing_ = false;
+    std::condition_variable wake_;
+    bool closing_ = false;  // under mutex_
     bool finished_ = false;
-    std::string required_failure_;  // under mutex_
     std::thread thread_;
 };
 

@@ -41,10 +41,12 @@ private:
     RunContext former_;
 };
 
-/// Adds a batch's loss, and what each criterion gave to it, to sums over samples. They are named as they are logged.
-void add_losses(std::vector<dv::NamedTensor>& sums, const at::Tensor& loss, const Experiment& e, double n_samples) {
+/// Adds a batch's loss, what each criterion gave to it and what else the model measured to sums over samples. They are named as they are
+/// logged.
+void add_losses(std::vector<dv::NamedTensor>& sums, const dv::StepOutput& step, const Experiment& e, double n_samples) {
     std::vector<dv::NamedTensor> values = e.criteria();
-    values.insert(values.begin(), {"loss", loss.detach(), false});
+    values.insert(values.begin(), {"loss", step.loss.detach(), false});
+    for (const dv::NamedTensor& m : step.metrics) values.push_back({m.name, m.tensor.detach(), false});
     if (sums.empty()) {
         for (const dv::NamedTensor& v : values) {
             sums.push_back({v.name, at::zeros({}, at::TensorOptions(e.strategy->device()).dtype(at::kDouble)), false});
@@ -63,15 +65,17 @@ EvaluationLoop::EvaluationLoop(Run& run, dv::Split split)
                                           : options.val_batches.of(loader_->n_batches(), "limit_val_batches");
 }
 
-void EvaluationLoop::run(std::int64_t row_step) { pass(Purpose::evaluate, n_batches_, row_step); }
+void EvaluationLoop::run(std::int64_t row_step, const std::function<void()>& logged) {
+    pass(Purpose::evaluate, n_batches_, row_step, logged);
+}
 
 void EvaluationLoop::sanity_check(std::int64_t n_batches) {
     run_.events(DV_SANITY_CHECK_START);
-    pass(Purpose::sanity_check, std::min(n_batches, n_batches_), 0);
+    pass(Purpose::sanity_check, n_batches < 0 ? n_batches_ : std::min(n_batches, n_batches_), 0, [] {});
     run_.events(DV_SANITY_CHECK_END);
 }
 
-void EvaluationLoop::pass(Purpose purpose, std::int64_t n_batches, std::int64_t row_step) {
+void EvaluationLoop::pass(Purpose purpose, std::int64_t n_batches, std::int64_t row_step, const std::function<void()>& logged) {
     const Phases phases = phases_of(split_);
     Experiment& e = run_.experiment;
     const at::NoGradGuard no_grad;  // nothing here is trained
@@ -92,20 +96,29 @@ void EvaluationLoop::pass(Purpose purpose, std::int64_t n_batches, std::int64_t 
         const auto batches = loader_->epoch(0, n_batches);
         run_.context.batch_idx = 0;
         while (const auto batch = next_batch(e, *batches)) {
+            run_.context.batch = &*batch;
             run_.events(phases.batch_start);
             if (recording) recording->begin_batch(*batch);
-            const dv::StepOutput step = e.model->validation_step(*batch, *e.loss);
+            const dv::StepOutput step = validation_step(*batch);
             if (recording) recording->end_batch(*batch, step.outputs, step.labels);
-            if (step.loss.defined()) add_losses(sums, step.loss, e, static_cast<double>(batch->size()));
+            if (step.loss.defined()) add_losses(sums, step, e, static_cast<double>(batch->size()));
             for (const auto& metric : e.metrics) metric->update(step.outputs, step.labels);
             n_samples += batch->size();
+            run_.context.output = &step;
             run_.events(phases.batch_end);
+            run_.context.batch = nullptr;
+            run_.context.output = nullptr;
             ++run_.context.batch_idx;
             throw_if_interrupted();
         }
         if (recording) recording->finish();
         run_.events(phases.epoch_end);
-        if (purpose == Purpose::evaluate) log_results(sums, n_samples, row_step);
+        if (purpose == Purpose::evaluate) {
+            log_results(sums, n_samples, row_step);
+            run_.progress.val_batches = n_batches;
+            logged();
+        }
+        run_.events.evaluation_values().clear();
         run_.events(phases.end);
         // What callbacks logged goes out with the next row; a sanity check leaves no trace.
         if (purpose == Purpose::sanity_check) run_.metrics.discard();
@@ -124,7 +137,14 @@ void EvaluationLoop::log_results(const std::vector<dv::NamedTensor>& sums, std::
             run_.metrics.add(prefix + value.name, e.strategy->reduce(value.tensor, dv::Reduction::mean));
         }
     }
+    for (const auto& [name, value] : run_.events.evaluation_values().reduced()) run_.metrics.add(name, value);
     run_.metrics.send_and_wait(row_step, run_.progress.epoch);
+}
+
+dv::StepOutput EvaluationLoop::validation_step(const dv::Batch& batch) {
+    Experiment& e = run_.experiment;
+    const AutocastScope autocast(e.trainer.precision, e.strategy->device());
+    return e.model->validation_step(batch, *e.loss);
 }
 
 }  // namespace dvhost::loops

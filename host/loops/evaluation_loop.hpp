@@ -3,6 +3,8 @@
 
 #include "loops/stage.hpp"
 
+#include <functional>
+
 namespace dvhost::loops {
 
 class EvaluationLoop {
@@ -15,13 +17,15 @@ public:
     std::int64_t n_batches() const { return n_batches_; }
 
     /// One pass. Its results are one row, "val/..." or "test/...", logged at `row_step`.
-    void run(std::int64_t row_step);
-    /// A pass over the first batches whose numbers nobody sees: does validation work at all?
+    /// `logged` is called when its results are known, before the callbacks' last hook.
+    void run(std::int64_t row_step, const std::function<void()>& logged = [] {});
+    /// A pass over the first batches (-1: all) whose numbers nobody sees: does validation work at all?
     void sanity_check(std::int64_t n_batches);
 
 private:
     enum class Purpose { evaluate, sanity_check };
-    void pass(Purpose purpose, std::int64_t n_batches, std::int64_t row_step);
+    void pass(Purpose purpose, std::int64_t n_batches, std::int64_t row_step, const std::function<void()>& logged);
+    dv::StepOutput validation_step(const dv::Batch& batch);
     /// Sums over samples: of the loss first, then of each criterion.
     void log_results(const std::vector<dv::NamedTensor>& sums, std::int64_t n_samples, std::int64_t row_step);
 

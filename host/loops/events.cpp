@@ -1,5 +1,9 @@
 #include "loops/events.hpp"
 
+#include "loops/log_rules.hpp"
+
+#include <dv/component.hpp>
+
 #include <chrono>
 
 namespace dvhost::loops {
@@ -8,59 +12,143 @@ double now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Events::Events(std::vector<std::shared_ptr<Callback>> callbacks, MetricStore& metrics, StopRule& stop,
-               const Progress& progress, const RunContext& context)
-    : callbacks_(std::move(callbacks)), metrics_(metrics), stop_(stop), progress_(progress), context_(context) {
-    for (const auto& callback : callbacks_) {
+namespace {
+
+std::string text_of(dv_str s) { return std::string(s.p, s.n); }
+
+/// The run's weights and rates for callbacks.
+class RunTraining final : public dv::Training {
+public:
+    RunTraining(const Experiment& experiment, ScheduleSet* schedules) : experiment_(experiment), schedules_(schedules) {}
+    std::vector<dv::NamedTensor> parameters() const override { return experiment_.model->parameters(); }
+    void scale_lr(std::string_view group, double factor) override {
+        if (!schedules_) throw dv::Error("learning rates can be scaled from on_train_start on, inside fit");
+        schedules_->scale(group, factor);
+    }
+    std::string group_of(std::string_view parameter) const override {
+        return schedules_ ? schedules_->group_of(parameter) : std::string();
+    }
+
+private:
+    const Experiment& experiment_;
+    ScheduleSet* schedules_;
+};
+
+}  // namespace
+
+/// The functions behind dv_answer.
+struct EventsAnswer {
+    static Events& of(void* self) { return *static_cast<Events*>(self); }
+    static std::int64_t step(void* self) { return std::max<std::int64_t>(0, of(self).progress_.windows - 1); }
+
+    static void log(void* self, dv_str name, double value) noexcept { of(self).metrics_.add(text_of(name), value); }
+    static void stop(void* self, dv_str reason) noexcept { of(self).stop_.request(text_of(reason)); }
+    static dv_status log_with(void* self, dv_str name, double value, const dv_log_options* options) noexcept {
+        try {
+            of(self).log_with(text_of(name), value, *options);
+            return DV_OK;
+        } catch (const std::exception& error) {
+            of(self).experiment_.warn(error.what());
+            return DV_REFUSED;
+        }
+    }
+    static void text(void* self, dv_str name, dv_str text) noexcept {
+        of(self).experiment_.sink->text(text_of(name), text_of(text), step(self));
+    }
+    static void image(void* self, dv_str name, const dv_image* image) noexcept {
+        of(self).experiment_.sink->image(text_of(name), *image, step(self));
+    }
+    static void histogram(void* self, dv_str name, const dv_histogram* histogram) noexcept {
+        of(self).experiment_.sink->histogram(text_of(name), *histogram, step(self));
+    }
+    static void skip_epoch(void* self) noexcept {
+        if (of(self).phase_ == DV_TRAIN_BATCH_START) of(self).skip_epoch_ = true;
+    }
+};
+
+Events::Events(Experiment& experiment, MetricStore& metrics, StopRule& stop, const Progress& progress,
+               const RunContext& context)
+    : experiment_(experiment), metrics_(metrics), stop_(stop), progress_(progress), context_(context) {
+    for (const auto& callback : experiment.callbacks) {
         const std::uint64_t wanted = callback->phases();
         for (std::uint32_t phase = 0; phase < DV_N_PHASES; ++phase) {
             if (wanted & (std::uint64_t{1} << phase)) by_phase_[phase].push_back(callback.get());
         }
     }
+    model_phases_ = experiment.model->phases();
 }
 
 void Events::operator()(std::uint32_t phase, std::string_view message) { tell(phase, Who::all, message); }
 void Events::watching(std::uint32_t phase) { tell(phase, Who::watching, {}); }
 void Events::not_watching(std::uint32_t phase) { tell(phase, Who::others, {}); }
 
+dv_run Events::view(std::string_view message, const std::vector<dv_metric>& rates) const {
+    const auto known = metrics_.known();
+    dv_run run{};
+    run.size = sizeof run;
+    run.stage = context_.stage;
+    run.epoch = progress_.epoch;
+    run.global_step = progress_.global_step;
+    run.batch_idx = context_.batch_idx;
+    run.n_batches = context_.n_batches;
+    run.max_epochs = stop_.limits().max_epochs;
+    run.max_steps = stop_.limits().max_steps;
+    run.elapsed = now() - context_.stage_start;
+    run.n_metrics = static_cast<std::uint32_t>(known.size());
+    run.metrics = known.data();
+    run.n_learning_rates = static_cast<std::uint32_t>(rates.size());
+    run.learning_rates = rates.data();
+    run.message = {message.data(), message.size()};
+    run.log_due = context_.log_due ? 1u : 0u;
+    run.has_validation = context_.has_validation ? 1u : 0u;
+    run.batches = progress_.batches;
+    run.samples = progress_.samples;
+    run.skipped_steps = progress_.skipped_steps;
+    run.fast_dev_run = experiment_.trainer.fast_dev_run ? 1u : 0u;
+    run.accumulating = context_.accumulating ? 1u : 0u;
+    run.validates_each_epoch_end = context_.validates_each_epoch_end ? 1u : 0u;
+    run.max_seconds = static_cast<std::int64_t>(stop_.limits().max_seconds);
+    return run;
+}
+
 void Events::tell(std::uint32_t phase, Who who, std::string_view message) {
-    if (by_phase_[phase].empty()) return;
+    const bool to_model = who != Who::watching && model_wants(phase);
+    if (by_phase_[phase].empty() && !to_model) return;
     std::vector<dv_metric> rates;
     rates.reserve(context_.learning_rates.size());
     for (const auto& [name, value] : context_.learning_rates) rates.push_back({{name.data(), name.size()}, value});
-
-    const dv_answer answer{sizeof(dv_answer), 0, this, &Events::log, &Events::stop};
+    const dv_answer answer{sizeof(dv_answer),      0,
+                           this,                   &EventsAnswer::log,
+                           &EventsAnswer::stop,    &EventsAnswer::log_with,
+                           &EventsAnswer::text,    &EventsAnswer::image,
+                           &EventsAnswer::histogram, &EventsAnswer::skip_epoch};
+    RunTraining training(experiment_, schedules_);
+    const Scene scene{training, {context_.batch, context_.output}};
+    const std::uint32_t former = std::exchange(phase_, phase);
+    ++depth_;
+    // The view is made anew for each callback: what the one before logged is visible to this one.
     for (Callback* callback : by_phase_[phase]) {
         if (who != Who::all && callback->monitors() != (who == Who::watching)) continue;
-        // Made anew for each callback: what the one before logged is visible to this one.
-        const auto known = metrics_.known();
-        dv_run run{};
-        run.size = sizeof run;
-        run.stage = context_.stage;
-        run.epoch = progress_.epoch;
-        run.global_step = progress_.global_step;
-        run.batch_idx = context_.batch_idx;
-        run.n_batches = context_.n_batches;
-        run.max_epochs = stop_.limits().max_epochs;
-        run.max_steps = stop_.limits().max_steps;
-        run.elapsed = now() - context_.stage_start;
-        run.n_metrics = static_cast<std::uint32_t>(known.size());
-        run.metrics = known.data();
-        run.n_learning_rates = static_cast<std::uint32_t>(rates.size());
-        run.learning_rates = rates.data();
-        run.message = {message.data(), message.size()};
-        run.log_due = context_.log_due ? 1u : 0u;
-        run.has_validation = context_.has_validation ? 1u : 0u;
-        callback->on_phase(phase, run, answer);
+        if (callback->takes_tensors()) experiment_.before_change();
+        callback->on_phase(phase, view(message, rates), answer, scene);
     }
+    if (to_model) experiment_.model->on_phase(phase, view(message, rates), answer);
+    --depth_;
+    phase_ = former;
+    if (depth_ == 0) experiment_.after_phase();
 }
 
-void Events::log(void* self, dv_str name, double value) {
-    static_cast<Events*>(self)->metrics_.add(std::string(name.p, name.n), value);
-}
-
-void Events::stop(void* self, dv_str reason) {
-    static_cast<Events*>(self)->stop_.request(std::string(reason.p, reason.n));
+void Events::log_with(std::string name, double value, const dv_log_options& options) {
+    const LogRule rule = log_rule(phase_);
+    const auto [on_step, on_epoch] = choose(rule, options, dv::detail::phase_hook_name(phase_), name);
+    const std::string step_name = on_epoch ? name + "_step" : name, epoch_name = on_step ? name + "_epoch" : name;
+    if (on_step && (context_.stage != DV_STAGE_TRAIN || context_.log_due) && options.logger != 0) metrics_.add(step_name, value);
+    if (!on_epoch) return;
+    const double weight = options.batch_size > 0 ? static_cast<double>(options.batch_size)
+                          : context_.batch       ? static_cast<double>(context_.batch->size())
+                                                 : 1.0;
+    EpochValues& values = rule.of_evaluation ? evaluation_values_ : train_values_;
+    values.add(epoch_name, options.reduce, value, weight);
 }
 
 }  // namespace dvhost::loops

@@ -1,7 +1,9 @@
 #pragma once
-/// Tells callbacks what happens. Each callback was asked once which phases it wants; a phase nobody wants costs one comparison.
+/// Tells callbacks and the model what happens. Each was asked once which phases it wants; a phase nobody wants costs one comparison.
 
 #include "loops/callback.hpp"
+#include "loops/epoch_values.hpp"
+#include "loops/experiment.hpp"
 #include "loops/metric_store.hpp"
 #include "loops/progress.hpp"
 #include "loops/stop_rule.hpp"
@@ -24,34 +26,56 @@ struct RunContext {
     double stage_start = 0.0;  ///< monotonic [s]
     bool log_due = false;
     bool has_validation = false;
+    bool accumulating = false;              ///< this batch does not end its window
+    bool validates_each_epoch_end = false;  ///< once per epoch, at its end
+    const dv::Batch* batch = nullptr;
+    const dv::StepOutput* output = nullptr;
     std::vector<std::pair<std::string, double>> learning_rates;
 };
 
 class Events {
 public:
-    /// Callbacks in manifest order. What is referred to must outlive this object.
-    Events(std::vector<std::shared_ptr<Callback>> callbacks, MetricStore& metrics, StopRule& stop, const Progress& progress,
-           const RunContext& context);
+    /// What is referred to must outlive this object.
+    Events(Experiment& experiment, MetricStore& metrics, StopRule& stop, const Progress& progress, const RunContext& context);
 
-    /// All callbacks that want `phase`, in manifest order.
+    /// All callbacks that want `phase`, in manifest order, then the model.
     void operator()(std::uint32_t phase, std::string_view message = {});
-    /// Only those that watch (monitors), or only the others: the two halves of an epoch's end.
+    /// Only those that watch (monitors), or only the others and the model: the two halves of an epoch's end.
     void watching(std::uint32_t phase);
     void not_watching(std::uint32_t phase);
-    bool wanted(std::uint32_t phase) const { return !by_phase_[phase].empty(); }
+    bool wanted(std::uint32_t phase) const { return !by_phase_[phase].empty() || model_wants(phase); }
+
+    /// Who sets rates, once there is somebody; null: nobody.
+    void set_schedules(ScheduleSet* schedules) { schedules_ = schedules; }
+    /// Whether somebody asked, in on_train_batch_start, to leave the rest of the epoch out. Forgets it.
+    bool take_skip_epoch() { return std::exchange(skip_epoch_, false); }
+
+    /// What was logged by epoch: of training, and of the evaluation in hand.
+    EpochValues& train_values() { return train_values_; }
+    const EpochValues& train_values() const { return train_values_; }
+    EpochValues& evaluation_values() { return evaluation_values_; }
 
 private:
     enum class Who { all, watching, others };
     void tell(std::uint32_t phase, Who who, std::string_view message);
-    static void log(void* self, dv_str name, double value);
-    static void stop(void* self, dv_str reason);
+    dv_run view(std::string_view message, const std::vector<dv_metric>& rates) const;
+    bool model_wants(std::uint32_t phase) const { return (model_phases_ >> phase & 1) != 0; }
+    void log_with(std::string name, double value, const dv_log_options& options);
 
-    std::vector<std::shared_ptr<Callback>> callbacks_;
+    Experiment& experiment_;
     std::array<std::vector<Callback*>, DV_N_PHASES> by_phase_;
+    std::uint64_t model_phases_ = 0;
     MetricStore& metrics_;
     StopRule& stop_;
     const Progress& progress_;
     const RunContext& context_;
+    ScheduleSet* schedules_ = nullptr;
+    EpochValues train_values_, evaluation_values_;
+    std::uint32_t phase_ = 0;  // in hand
+    bool skip_epoch_ = false;
+    int depth_ = 0;  // hooks within hooks: a checkpoint's inside the phase that asked for it
+
+    friend struct EventsAnswer;
 };
 
 /// Monotonic seconds.

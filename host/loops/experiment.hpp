@@ -3,6 +3,8 @@
 
 #include "loops/callback.hpp"
 #include "loops/metric_sink.hpp"
+#include "loops/precision.hpp"
+#include "loops/schedule_set.hpp"
 #include "loops/stop_rule.hpp"
 #include "recording/stage_recording.hpp"
 
@@ -33,6 +35,12 @@ struct BatchLimit {
 };
 
 enum class ClipAlgorithm { norm, value };
+/// What the gradients of an accumulation window are: of the mean of its batches' losses, of their sum, or of the mean over its samples.
+enum class AccumulateReduction { mean, sum, weighted };
+/// From an epoch on (0-based), so many batches per optimizer step.
+struct AccumulateFrom {
+    std::int64_t epoch = 0, batches = 1;
+};
 /// What is done about a training loss or an input that is not finite.
 enum class OnNan {
     stop,   ///< the run ends, and says where
@@ -44,15 +52,32 @@ struct TrainerOptions {
     StopLimits stop;
     BatchLimit train_batches, val_batches, test_batches, predict_batches;
     std::int64_t num_sanity_val_steps = 2;
-    std::int64_t check_val_every_n_epoch = 1;
+    std::int64_t check_val_every_n_epoch = 1;  ///< 0: `val_check_batches` counts over all epochs
     double val_check_interval = 1.0;      ///< share of an epoch; a whole number of batches when `val_check_batches` is set
     std::optional<std::int64_t> val_check_batches;
+    std::optional<double> val_check_seconds;  ///< instead of both
     std::int64_t log_every_n_steps = 50;
-    std::int64_t accumulate_grad_batches = 1;
+    std::vector<AccumulateFrom> accumulate;   ///< ascending; before the first, one batch per step
+    AccumulateReduction accumulate_reduction = AccumulateReduction::mean;
     std::optional<double> gradient_clip_val;
     ClipAlgorithm gradient_clip_algorithm = ClipAlgorithm::norm;
     OnNan on_nan = OnNan::stop;
-    at::ScalarType dtype = at::kFloat;    ///< of parameters and frames
+    Precision precision = Precision::single;
+    bool fast_dev_run = false;            ///< a trial: callbacks are told to keep nothing
+    bool overfit = false;                 ///< training data in their own order
+    bool detect_anomaly = false;          ///< autograd names the forward operation behind a NaN gradient
+    bool lightning = false;               ///< Lightning's behaviour where dvhost corrects it (docs/trainer.md)
+
+    /// Of parameters and frames.
+    at::ScalarType dtype() const { return dtype_of(precision); }
+    /// Batches per optimizer step in an epoch.
+    std::int64_t accumulate_in(std::int64_t epoch) const {
+        std::int64_t k = 1;
+        for (const AccumulateFrom& from : accumulate) {
+            if (from.epoch <= epoch) k = from.batches;
+        }
+        return k;
+    }
 };
 
 struct LoaderOptions {
@@ -71,14 +96,18 @@ struct Experiment {
     std::function<std::vector<dv::NamedTensor>()> criteria = [] { return std::vector<dv::NamedTensor>(); };
     /// Two objects per metric of the manifest: an evaluation inside an epoch must not disturb what training has gathered.
     std::vector<std::shared_ptr<dv::Metric>> train_metrics, metrics;
-    std::shared_ptr<dv::Optimizer> optimizer;      ///< null when nothing is trained
-    std::shared_ptr<dv::Schedule> schedule;        ///< null: constant
+    std::vector<std::shared_ptr<dv::Optimizer>> optimizers;  ///< none when nothing is trained; several only for a model that optimizes itself
+    /// Patterns of the parameters that each optimizer takes; an empty list: all.
+    std::vector<std::vector<std::string>> optimized;
+    std::vector<ScheduleEntry> schedules;
     std::shared_ptr<dv::Strategy> strategy;
     std::vector<std::shared_ptr<Callback>> callbacks;
     recording::Plan recording;                     ///< no recorders: nothing is recorded
     MetricSink* sink = nullptr;
     std::function<void(const std::string&)> warn = [](const std::string&) {};  ///< the host's log
     std::filesystem::path predictions;             ///< the file of the stage "predict"
+    std::function<void()> before_change = [] {};   ///< weights are about to be written to
+    std::function<void()> after_phase = [] {};     ///< all callbacks have seen a phase
     LoaderOptions loader;
     TrainerOptions trainer;
     std::uint64_t seed = 0;

@@ -1,133 +1,171 @@
 #include "loops/fit_loop.hpp"
 
-#include "loops/gradients.hpp"
 #include "loops/interrupt.hpp"
 
 #include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/anomaly_mode.h>
 
 namespace dvhost::loops {
 
 namespace {
 
+using Interval = dv::Schedule::Interval;
+
 data::Loader training_data(const Experiment& experiment) {
     auto loader = open_split(experiment, dv::Split::train);
     if (!loader) throw dv::Error("this data has no training split: remove \"fit\" from run.stages or choose another [data] type");
-    if (!experiment.optimizer) throw dv::Error("nothing trains without an [optimizer] table: add one, e.g. type = \"adam\"");
+    if (experiment.optimizers.empty()) throw dv::Error("nothing trains without an [optimizer] table: add one, e.g. type = \"adam\"");
     return std::move(*loader);
 }
 
 }  // namespace
 
-FitLoop::FitLoop(Run& run)
-    : run_(run), loader_(training_data(run.experiment)), validation_(run, dv::Split::val), nan_watch_(run.experiment) {
+FitLoop::FitLoop(Run& run, std::optional<RunState> state)
+    : run_(run), loader_(training_data(run.experiment)), validation_(run, dv::Split::val),
+      n_batches_(run.experiment.trainer.train_batches.of(loader_.n_batches(), "limit_train_batches")),
+      rule_(run.experiment.trainer, validation_.any() ? n_batches_ : 0), optimization_(run),
+      schedules_(run.experiment.schedules, run.experiment.optimizers, run.experiment.warn) {
     Experiment& e = run_.experiment;
-    n_batches_ = e.trainer.train_batches.of(loader_.n_batches(), "limit_train_batches");
-    for (dv::NamedTensor& t : e.model->parameters()) {
-        if (t.trainable && t.tensor.requires_grad()) parameters_.push_back(std::move(t));
-    }
-    groups_ = e.optimizer->groups();
     loss_sum_ = at::zeros({}, at::TensorOptions(e.strategy->device()).dtype(at::kDouble));
     run_.context.has_validation = validation_.any();
+    run_.context.validates_each_epoch_end = rule_.each_epoch_end();
+    if (state) restore(std::move(*state));
 }
 
 void FitLoop::run() {
-    start_ = now();
+    start_ = now() - elapsed_before_;
     run_.context.stage_start = start_;
-    if (validation_.any() && run_.experiment.trainer.num_sanity_val_steps > 0) {
+    if (!resumed_ && validation_.any() && run_.experiment.trainer.num_sanity_val_steps != 0) {
+        const GeneratorScope unseen_by_training;
         validation_.sanity_check(run_.experiment.trainer.num_sanity_val_steps);
     }
-    if (n_batches_ == 0 || run_.stop.reached(run_.progress, elapsed())) return;
+    const bool between_epochs = run_.progress.moment == Moment::epoch_begin || run_.progress.moment == Moment::fit_end;
+    if (n_batches_ == 0 || (between_epochs && run_.stop.reached(run_.progress, elapsed()))) return;
+    if (between_epochs) run_.progress.moment = Moment::epoch_begin;
 
+    std::optional<torch::autograd::DetectAnomalyGuard> anomaly;
+    if (run_.experiment.trainer.detect_anomaly) anomaly.emplace();
     run_.context.stage = DV_STAGE_TRAIN;
     run_.experiment.model->train(true);
-    apply_schedule(dv::Schedule::Interval::step);
-    apply_schedule(dv::Schedule::Interval::epoch);
+    run_.events.set_schedules(&schedules_);
+    schedules_.begin(clock());
+    run_.context.learning_rates = schedules_.rates();
+    rule_.start(now());
+    restore_generators(generators_);
     run_.events(DV_TRAIN_START);
-    while (!run_.stop.reached(run_.progress, elapsed())) train_epoch();
+    // A run that goes on behind an epoch's last batch first ends that epoch.
+    while (run_.progress.moment != Moment::epoch_begin || !run_.stop.reached(run_.progress, elapsed())) train_epoch();
+    run_.progress.moment = Moment::fit_end;
     run_.events(DV_TRAIN_END);
+    run_.events.set_schedules(nullptr);
     run_.fit_seconds = elapsed();
 }
 
-void FitLoop::train_epoch() {
-    run_.progress.batch_idx = run_.context.batch_idx = 0;
-    run_.context.n_batches = n_batches_;
+void FitLoop::begin_epoch() {
+    run_.progress.batch_idx = 0;
     epoch_samples_ = 0;
     loss_sum_.zero_();
     for (const auto& metric : run_.experiment.train_metrics) metric->reset();
-
+    run_.context.n_batches = n_batches_;
+    run_.context.batch_idx = 0;
     run_.events(DV_TRAIN_EPOCH_START);
-    const auto batches = loader_.epoch(run_.progress.epoch, n_batches_);
-    while (const auto batch = next_batch(run_.experiment, *batches)) {
-        train_batch(*batch);
-        if (!run_.first_step_at) run_.first_step_at = now();
-        if (validation_due()) validation_.run(row_step());
-        run_.context.batch_idx = ++run_.progress.batch_idx;
-        throw_if_interrupted();
-        if (run_.stop.reached(run_.progress, elapsed())) break;
+}
+
+void FitLoop::train_epoch() {
+    run_.context.n_batches = n_batches_;
+    bool goes_on = true;
+    switch (run_.progress.moment) {
+        case Moment::epoch_begin: begin_epoch(); break;
+        case Moment::batch_end: goes_on = after_batch(); break;
+        case Moment::checked: goes_on = run_.progress.batch_idx < n_batches_ && !run_.stop.reached(run_.progress, elapsed()); break;
+        default: goes_on = false; break;
+    }
+    if (goes_on) {
+        const auto batches = loader_.epoch(run_.progress.epoch, n_batches_, run_.progress.batch_idx);
+        while (const auto batch = next_batch(run_.experiment, *batches)) {
+            run_.context.batch_idx = run_.progress.batch_idx;
+            run_.context.batch = &*batch;
+            const bool trained = train_batch(*batch);
+            run_.context.batch = nullptr;
+            if (!trained) break;
+            if (!run_.first_step_at) run_.first_step_at = now();
+            if (!after_batch()) break;
+        }
     }
     end_epoch();
 }
 
-void FitLoop::train_batch(const dv::Batch& batch) {
+/// False when the rest of the epoch is to be left out.
+bool FitLoop::train_batch(const dv::Batch& batch) {
     Experiment& e = run_.experiment;
-    const bool last_of_window = window_ends();
+    const WindowPlace place = window_place();
     const std::int64_t every = e.trainer.log_every_n_steps;
-    run_.context.log_due = every > 0 && last_of_window && (run_.steps_with_update + 1) % every == 0;
+    run_.context.accumulating = !place.last;
+    run_.context.log_due = every > 0 && place.last && (run_.progress.windows + 1) % every == 0;
     run_.events(DV_TRAIN_BATCH_START);
-
-    dv::StepOutput step = e.model->training_step(batch, *e.loss);
-    if (!nan_watch_.accepts(step, batch, run_.progress)) step.loss.reset();
-    if (run_.progress.batch_idx % e.trainer.accumulate_grad_batches == 0) {
-        run_.events(DV_BEFORE_ZERO_GRAD);
-        e.optimizer->zero_grad();
-        window_losses_ = 0;
+    if (run_.events.take_skip_epoch()) {
+        if (!place.first) e.warn("the rest of the epoch is left out, and with it an open accumulation window: its gradients are dropped");
+        advance(Interval::epoch);
+        if (!e.trainer.lightning && validation_.any()) validate();
+        return false;
     }
+
+    const dv::StepOutput step = optimization_.train(batch, place);
     if (step.loss.defined()) {
-        run_.events(DV_BEFORE_BACKWARD);
-        const std::int64_t window = e.trainer.accumulate_grad_batches;
-        e.strategy->backward(window > 1 ? step.loss.div(static_cast<double>(window)) : step.loss,
-                             last_of_window ? dv::GradientSync::now : dv::GradientSync::later);
-        run_.events(DV_AFTER_BACKWARD);
         loss_sum_.add_(step.loss.detach(), static_cast<double>(batch.size()));
         epoch_samples_ += batch.size();
-        ++window_losses_;
-        for (const auto& metric : e.train_metrics) metric->update(step.outputs.detach(), step.labels);
+        if (step.outputs.defined() && step.labels.defined()) {
+            for (const auto& metric : e.train_metrics) metric->update(step.outputs.detach(), step.labels);
+        }
     }
-    if (last_of_window) optimizer_step();
-
     ++run_.progress.batches;
+    ++run_.progress.batch_idx;
     run_.progress.samples += batch.size();
+    run_.progress.moment = Moment::batch_end;
+    if (optimization_.stepped()) advance(Interval::step);
+    advance(Interval::samples);
+    if (run_.progress.batch_idx == n_batches_) advance(Interval::epoch);
+
+    run_.context.output = &step;
     if (run_.context.log_due) log_step(step);
+    if (place.last) ++run_.progress.windows;
     run_.events(DV_TRAIN_BATCH_END);
-    if (run_.context.log_due) run_.metrics.send(run_.steps_with_update, run_.progress.epoch);
-    if (last_of_window) ++run_.steps_with_update;
+    run_.context.output = nullptr;
+    return true;
 }
 
-bool FitLoop::window_ends() const {
-    const std::int64_t next = run_.progress.batch_idx + 1;
-    return next % run_.experiment.trainer.accumulate_grad_batches == 0 || next == n_batches_;
-}
-
-void FitLoop::optimizer_step() {
-    if (window_losses_ == 0) {
-        ++run_.progress.skipped_steps;
-        return;
-    }
-    run_.events(DV_BEFORE_OPTIMIZER_STEP);
-    clip_gradients();
-    run_.experiment.optimizer->step();
-    ++run_.progress.global_step;
-    apply_schedule(dv::Schedule::Interval::step);
-}
-
-void FitLoop::clip_gradients() {
+WindowPlace FitLoop::window_place() const {
     const TrainerOptions& options = run_.experiment.trainer;
-    if (!options.gradient_clip_val) return;
-    if (options.gradient_clip_algorithm == ClipAlgorithm::norm) {
-        clip_gradient_norm(parameters_, *options.gradient_clip_val);
-    } else {
-        clip_gradient_value(parameters_, *options.gradient_clip_val);
+    const std::int64_t k = options.accumulate_in(run_.progress.epoch), i = run_.progress.batch_idx;
+    const std::int64_t first = i / k * k;
+    const std::int64_t size = std::min(k, n_batches_ - first);
+    return {i == first, i + 1 == first + size, options.lightning ? k : size};
+}
+
+/// The rest of a batch: its row, a validation that is due. False when the epoch is over.
+bool FitLoop::after_batch() {
+    if (run_.context.log_due) run_.metrics.send(row_step(), run_.progress.epoch);
+    run_.context.log_due = false;
+    const bool window_open = run_.context.accumulating && !run_.experiment.trainer.lightning;
+    if (validation_.any()) {
+        run_.validation_due = rule_.due(run_.progress, now()) || run_.validation_due;
+        if (!window_open && (run_.validation_due || run_.stop.due(run_.progress))) validate();
     }
+    if (run_.progress.moment == Moment::batch_end) run_.progress.moment = Moment::checked;
+    throw_if_interrupted();
+    if (run_.progress.batch_idx >= n_batches_) return false;
+    return window_open || !run_.stop.reached(run_.progress, elapsed());
+}
+
+void FitLoop::validate() {
+    run_.validation_due = false;
+    validation_.run(row_step(), [this] {
+        ++run_.progress.validations;
+        run_.progress.moment = Moment::checked;
+        advance(Interval::validation);
+        advance(Interval::validation, /*observing=*/true);
+    });
+    advance(Interval::step, /*observing=*/true);
 }
 
 /// The values of a due row.
@@ -142,59 +180,125 @@ void FitLoop::log_step(const dv::StepOutput& step) {
     run_.metrics.publish();
 }
 
-bool FitLoop::validation_due() const {
-    const TrainerOptions& options = run_.experiment.trainer;
-    if (!validation_.any() || (run_.progress.epoch + 1) % options.check_val_every_n_epoch != 0) return false;
-    const std::int64_t done = run_.progress.batch_idx + 1;
-    const std::int64_t interval =
-        options.val_check_batches.value_or(std::max<std::int64_t>(
-            1, static_cast<std::int64_t>(static_cast<double>(n_batches_) * options.val_check_interval)));
-    return done % interval == 0;
-}
-
-std::int64_t FitLoop::row_step() const { return std::max<std::int64_t>(0, run_.steps_with_update - 1); }
+std::int64_t FitLoop::row_step() const { return std::max<std::int64_t>(0, run_.progress.windows - 1); }
 
 void FitLoop::end_epoch() {
     Experiment& e = run_.experiment;
-    run_.events.not_watching(DV_TRAIN_EPOCH_END);
-    if (epoch_samples_ > 0) {
-        run_.metrics.add("train/loss_epoch",
-                         e.strategy->reduce(loss_sum_.div(static_cast<double>(epoch_samples_)), dv::Reduction::mean));
-        for (const auto& metric : e.train_metrics) {
-            for (const dv::NamedTensor& value : metric->compute()) {
-                run_.metrics.add("train/" + value.name, e.strategy->reduce(value.tensor, dv::Reduction::mean));
+    if (run_.progress.moment != Moment::epoch_end) {
+        run_.events.not_watching(DV_TRAIN_EPOCH_END);
+        if (epoch_samples_ > 0) {
+            run_.metrics.add("train/loss_epoch",
+                             e.strategy->reduce(loss_sum_.div(static_cast<double>(epoch_samples_)), dv::Reduction::mean));
+            for (const auto& metric : e.train_metrics) {
+                for (const dv::NamedTensor& value : metric->compute()) {
+                    run_.metrics.add("train/" + value.name, e.strategy->reduce(value.tensor, dv::Reduction::mean));
+                }
+            }
+        }
+        for (const auto& [name, value] : run_.events.train_values().reduced()) run_.metrics.add(name, value);
+        run_.events.train_values().clear();
+        run_.metrics.send_and_wait(row_step(), run_.progress.epoch);
+        optimization_.settle();
+        if (!e.trainer.lightning) advance(Interval::epoch, /*observing=*/true);
+        run_.progress.moment = Moment::epoch_end;
+        run_.events.watching(DV_TRAIN_EPOCH_END);
+    }
+    if (e.trainer.lightning) advance(Interval::epoch, /*observing=*/true);
+    ++run_.progress.epoch;
+    run_.progress.batch_idx = 0;
+    run_.progress.moment = Moment::epoch_begin;
+}
+
+ScheduleClock FitLoop::clock() const {
+    const StopLimits& limits = run_.stop.limits();
+    const TrainerOptions& options = run_.experiment.trainer;
+    ScheduleClock out;
+    out.step = run_.progress.global_step;
+    out.epoch = run_.progress.epoch;
+    out.samples = run_.progress.samples;
+    out.total_epochs = limits.max_epochs;
+    if (limits.max_epochs >= 0) {
+        out.total_steps = 0;
+        for (std::int64_t epoch = 0; epoch < limits.max_epochs; ++epoch) {
+            const std::int64_t k = options.accumulate_in(epoch);
+            if (options.accumulate.size() <= 1) {
+                out.total_steps = (n_batches_ + k - 1) / k * limits.max_epochs;
+                break;
+            }
+            out.total_steps += (n_batches_ + k - 1) / k;
+        }
+    }
+    if (limits.max_steps >= 0 && (out.total_steps < 0 || limits.max_steps < out.total_steps)) out.total_steps = limits.max_steps;
+    out.validations_per_epoch = rule_.per_epoch();
+    out.samples_per_epoch = std::min(loader_.n_samples(), n_batches_ * run_.experiment.loader.batch_size);
+    return out;
+}
+
+void FitLoop::advance(Interval interval, bool observing) {
+    if (run_.experiment.schedules.empty()) return;
+    const auto value = [this](const std::string& name) { return run_.metrics.value(name); };
+    if (schedules_.advance(interval, observing, clock(), value)) run_.context.learning_rates = schedules_.rates();
+}
+
+RunState FitLoop::state() const {
+    RunState out;
+    out.progress = run_.progress;
+    out.elapsed = elapsed();
+    out.stop_request = run_.stop.requested();
+    out.n_batches = n_batches_;
+    out.rows = run_.metrics.rows();
+    for (const dv_metric& m : run_.metrics.known()) out.known.emplace_back(std::string(m.name.p, m.name.n), m.value);
+    out.pending = run_.metrics.pending();
+    out.epoch_values = run_.events.train_values().entries();
+    out.loss_sum = loss_sum_.item<double>();
+    out.epoch_samples = epoch_samples_;
+    for (std::size_t i = 0; i < run_.experiment.train_metrics.size(); ++i) {
+        for (dv::NamedTensor& t : run_.experiment.train_metrics[i]->state()) {
+            out.train_metrics.push_back({std::to_string(i) + "." + t.name, t.tensor, false});
+        }
+    }
+    if (run_.context.accumulating) out.window = optimization_.window();
+    out.scaler = const_cast<FitLoop*>(this)->optimization_.scaler().state();
+    out.schedules = schedules_.states();
+    out.lr_scales = schedules_.scales();
+    out.generators = generator_states();
+    out.log_due = run_.context.log_due;
+    out.accumulating = run_.context.accumulating;
+    out.validation_due = run_.validation_due;
+    return out;
+}
+
+void FitLoop::restore(RunState state) {
+    const bool in_epoch = state.progress.moment == Moment::batch_end || state.progress.moment == Moment::checked;
+    if (state.n_batches != n_batches_ && state.n_batches > 0 && in_epoch) {
+        throw dv::Error("the checkpoint was written in an epoch of " + std::to_string(state.n_batches) + " batches, and this run has " +
+                        std::to_string(n_batches_) + ": the data, data.batch_size or limit_train_batches have changed, so its place "
+                        "in the epoch means nothing here; resume with the manifest that wrote it, or take the weights alone (weights.path)");
+    }
+    run_.progress = state.progress;
+    elapsed_before_ = state.elapsed;
+    if (state.stop_request) run_.stop.request(*state.stop_request);
+    run_.metrics.restore(state.rows, state.known, state.pending);
+    run_.events.train_values().restore(std::move(state.epoch_values));
+    loss_sum_.fill_(state.loss_sum);
+    epoch_samples_ = state.epoch_samples;
+    for (std::size_t i = 0; i < run_.experiment.train_metrics.size(); ++i) {
+        for (dv::NamedTensor& t : run_.experiment.train_metrics[i]->state()) {
+            for (const dv::NamedTensor& saved : state.train_metrics) {
+                if (saved.name == std::to_string(i) + "." + t.name) t.tensor.copy_(saved.tensor);
             }
         }
     }
-    run_.metrics.send_and_wait(row_step(), run_.progress.epoch);
-    nan_watch_.settle();
-    run_.events.watching(DV_TRAIN_EPOCH_END);
-    ++run_.progress.epoch;
-    apply_schedule(dv::Schedule::Interval::epoch);
-}
-
-void FitLoop::apply_schedule(dv::Schedule::Interval at) {
-    Experiment& e = run_.experiment;
-    if (e.schedule && e.schedule->interval() == at) {
-        const StopLimits& limits = run_.stop.limits();
-        const std::int64_t per_epoch = (n_batches_ + e.trainer.accumulate_grad_batches - 1) / e.trainer.accumulate_grad_batches;
-        dv_schedule_point point{};
-        point.size = sizeof point;
-        point.step = run_.progress.global_step;
-        point.epoch = run_.progress.epoch;
-        point.total_epochs = limits.max_epochs;
-        point.total_steps = limits.max_epochs >= 0 ? per_epoch * limits.max_epochs : -1;
-        if (limits.max_steps >= 0 && (point.total_steps < 0 || limits.max_steps < point.total_steps)) {
-            point.total_steps = limits.max_steps;
-        }
-        const double factor = e.schedule->factor(point);
-        for (std::size_t g = 0; g < groups_.size(); ++g) {
-            groups_[g].lr = groups_[g].base_lr * factor;
-            e.optimizer->set_lr(g, groups_[g].lr);
-        }
+    run_.context.accumulating = state.accumulating;
+    run_.context.log_due = state.log_due;
+    run_.validation_due = state.validation_due;
+    optimization_.restore(std::move(state.window));
+    optimization_.scaler().restore(state.scaler);
+    if (!state.schedules.empty() || !state.lr_scales.empty()) {
+        schedules_.restore(std::move(state.schedules), std::move(state.lr_scales), state.ask_schedules);
     }
-    run_.context.learning_rates.clear();
-    for (const dv::ParameterGroup& group : groups_) run_.context.learning_rates.emplace_back(group.name, group.lr);
+    generators_ = std::move(state.generators);
+    resumed_ = true;
 }
 
 }  // namespace dvhost::loops

@@ -1,44 +1,53 @@
 #pragma once
-/// Training: epochs of batches, each batch forward, backward, step. Order of hooks: Lightning's (docs/architecture.md).
+/// Training: epochs of batches, each batch forward, backward, step. Order of hooks: Lightning's (docs/trainer.md).
 
 #include "loops/evaluation_loop.hpp"
-#include "loops/nan_watch.hpp"
+#include "loops/optimization.hpp"
+#include "loops/run_state.hpp"
 #include "loops/stage.hpp"
+#include "loops/validation_rule.hpp"
 
 namespace dvhost::loops {
 
 class FitLoop {
 public:
-    /// Throws dv::Error when there is nothing to train on, or nothing to train with.
-    explicit FitLoop(Run& run);
+    /// Begins anew, or goes on from `state`. Throws dv::Error when there is nothing to train on, nothing to train with, or the state is
+    /// of another run.
+    FitLoop(Run& run, std::optional<RunState> state);
 
     /// Trains until the stop rule says so.
     void run();
+    /// What run() would need to go on from here.
+    RunState state() const;
 
 private:
+    void restore(RunState state);
     void train_epoch();
-    void train_batch(const dv::Batch& batch);
-    void optimizer_step();
-    void clip_gradients();
+    void begin_epoch();
+    bool train_batch(const dv::Batch& batch);
+    bool after_batch();
+    void validate();
     void end_epoch();
     void log_step(const dv::StepOutput& step);
-    bool window_ends() const;
-    bool validation_due() const;
+    WindowPlace window_place() const;
     std::int64_t row_step() const;  ///< of values that belong to the last finished step
-    void apply_schedule(dv::Schedule::Interval at);
+    void advance(dv::Schedule::Interval interval, bool observing = false);
+    ScheduleClock clock() const;
     double elapsed() const { return now() - start_; }
 
     Run& run_;
     data::Loader loader_;
     EvaluationLoop validation_;
-    NanWatch nan_watch_;
-    std::vector<dv::NamedTensor> parameters_;  // trainable
-    std::vector<dv::ParameterGroup> groups_;   // names and base rates
-    std::int64_t n_batches_ = 0;
-    std::int64_t window_losses_ = 0;           // batches with a loss in the accumulation window in hand
-    at::Tensor loss_sum_;                      // of the epoch, weighted by samples
+    std::int64_t n_batches_;
+    ValidationRule rule_;
+    Optimization optimization_;
+    ScheduleSet schedules_;
+    at::Tensor loss_sum_;  // of the epoch, weighted by samples
     std::int64_t epoch_samples_ = 0;
     double start_ = 0.0;
+    double elapsed_before_ = 0.0;  // in the runs that this one goes on from
+    std::vector<dv::NamedTensor> generators_;
+    bool resumed_ = false;
 };
 
 }  // namespace dvhost::loops

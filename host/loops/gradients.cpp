@@ -28,6 +28,10 @@ void clip_gradient_norm(std::span<const dv::NamedTensor> parameters, double max_
     for (at::Tensor g : grads) g.mul_(factor);
 }
 
+void scale_gradients(std::span<const dv::NamedTensor> parameters, double factor) {
+    for (at::Tensor g : gradients(parameters)) g.mul_(factor);
+}
+
 void clip_gradient_value(std::span<const dv::NamedTensor> parameters, double bound) {
     for (at::Tensor g : gradients(parameters)) g.clamp_(-bound, bound);
 }

@@ -57,10 +57,12 @@ void MetricStore::send(std::int64_t step, std::int64_t epoch) {
     if (!last_names_ || *last_names_ != names_) {
         last_names_ = std::make_shared<const std::vector<std::string>>(names_);
     }
-    sink_.row(last_names_, [packed] { return read(packed); }, step, epoch);
+    ++rows_;
     if (packed.is_cpu()) {
+        sink_.row(last_names_, std::span(packed.const_data_ptr<double>(), last_names_->size()), step, epoch);
         take(last_names_, packed);
     } else {
+        sink_.row(last_names_, [packed] { return read(packed); }, step, epoch);
         pending_names_ = last_names_;
         pending_ = packed;
     }
@@ -77,6 +79,19 @@ void MetricStore::settle() {
     take(pending_names_, pending_);
     pending_.reset();
     pending_names_.reset();
+}
+
+std::vector<std::pair<std::string, double>> MetricStore::pending() const {
+    std::vector<std::pair<std::string, double>> out;
+    for (std::size_t i = 0; i < names_.size(); ++i) out.emplace_back(names_[i], tensors_[i].item<double>());
+    return out;
+}
+
+void MetricStore::restore(std::int64_t rows, const std::vector<std::pair<std::string, double>>& known,
+                          const std::vector<std::pair<std::string, double>>& pending) {
+    rows_ = rows;
+    for (const auto& [name, value] : known) learn(name, value);
+    for (const auto& [name, value] : pending) add(name, value);
 }
 
 void MetricStore::take(const Names& names, const at::Tensor& packed) {

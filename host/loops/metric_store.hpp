@@ -35,6 +35,14 @@ public:
     /// Drops the row in hand.
     void discard();
 
+    /// Rows sent so far.
+    std::int64_t rows() const { return rows_; }
+    /// The row in hand, for a checkpoint; waits for its device.
+    std::vector<std::pair<std::string, double>> pending() const;
+    /// Takes over what another run had: rows sent, values known, the row in hand.
+    void restore(std::int64_t rows, const std::vector<std::pair<std::string, double>>& known,
+                 const std::vector<std::pair<std::string, double>>& pending);
+
     /// The newest known values, in the order of their first appearance. Valid until the next send.
     std::span<const dv_metric> known() const { return known_views_; }
     std::optional<double> value(std::string_view name) const;
@@ -45,6 +53,7 @@ private:
     void learn(const std::string& name, double value);
 
     MetricSink& sink_;
+    std::int64_t rows_ = 0;
     std::vector<std::string> names_;
     std::vector<at::Tensor> tensors_;
     Names last_names_;          // reused while rows have the same columns

@@ -84,12 +84,17 @@ void PredictLoop::run() {
     if (e.recording.any("predict")) recording.emplace(e.recording, "predict", *e.model, n_samples_);
     const auto batches = loader_.epoch(0, n_batches_);
     while (const auto batch = next_batch(e, *batches)) {
+        run_.context.batch = &*batch;
         run_.events(DV_PREDICT_BATCH_START);
         if (recording) recording->begin_batch(*batch);
-        const at::Tensor predicted = e.model->predict_step(*batch);
+        const dv::StepOutput output{{}, predict_step(*batch), {}, {}};
+        const at::Tensor& predicted = output.outputs;
         if (recording) recording->end_batch(*batch, predicted, {});
         outputs.append(predicted);
+        run_.context.output = &output;
         run_.events(DV_PREDICT_BATCH_END);
+        run_.context.batch = nullptr;
+        run_.context.output = nullptr;
         ++run_.context.batch_idx;
         throw_if_interrupted();
     }
@@ -98,6 +103,12 @@ void PredictLoop::run() {
     run_.events(DV_PREDICT_EPOCH_END);
     run_.events(DV_PREDICT_END);
     run_.context = former;
+}
+
+at::Tensor PredictLoop::predict_step(const dv::Batch& batch) {
+    Experiment& e = run_.experiment;
+    const AutocastScope autocast(e.trainer.precision, e.strategy->device());
+    return e.model->predict_step(batch);
 }
 
 }  // namespace dvhost::loops

@@ -15,6 +15,7 @@ public:
     void run();
 
 private:
+    at::Tensor predict_step(const dv::Batch& batch);
     Run& run_;
     data::Loader loader_;
     std::int64_t n_batches_ = 0, n_samples_ = 0;

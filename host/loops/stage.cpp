@@ -13,7 +13,7 @@ std::optional<data::Loader> open_split(const Experiment& experiment, dv::Split s
                         {.batch_size = options.batch_size,
                          .n_threads = options.n_threads,
                          .prefetch = options.prefetch,
-                         .shuffle = training && options.shuffle,
+                         .shuffle = training && options.shuffle && !experiment.trainer.overfit,
                          .drop_last = training && options.drop_last,
                          .seed = experiment.seed});
 }
@@ -22,8 +22,8 @@ std::optional<dv::Batch> next_batch(const Experiment& experiment, data::Batches&
     std::optional<dv::Batch> batch = batches.next();
     if (!batch) return batch;
     check_frames(*batch, experiment);
-    if (batch->frames.frames.scalar_type() != experiment.trainer.dtype) {
-        batch->frames.frames = batch->frames.frames.to(experiment.trainer.dtype);
+    if (batch->frames.frames.scalar_type() != experiment.trainer.dtype()) {
+        batch->frames.frames = batch->frames.frames.to(experiment.trainer.dtype());
     }
     return experiment.strategy->to_device(*batch);
 }

@@ -11,7 +11,7 @@ namespace dvhost::loops {
 struct Run {
     explicit Run(Experiment& parts)
         : experiment(parts), metrics(*parts.sink), stop(parts.trainer.stop),
-          events(parts.callbacks, metrics, stop, progress, context) {}
+          events(parts, metrics, stop, progress, context) {}
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
 
@@ -21,7 +21,7 @@ struct Run {
     MetricStore metrics;
     StopRule stop;
     Events events;
-    std::int64_t steps_with_update = 0;    ///< training batches that ended with an optimizer step: the step of a row
+    bool validation_due = false;           ///< one fell due inside an accumulation window
     std::optional<double> first_step_at;   ///< monotonic [s] when the first training step had finished
     double fit_seconds = 0.0;
 };

@@ -22,19 +22,25 @@ public:
 
     /// Asks for an end. The first reason is kept.
     void request(std::string reason) {
-        if (!reason_) reason_ = std::move(reason);
+        if (!requested_) requested_ = std::move(reason);
+    }
+    /// Whether somebody has asked and the minimum is met.
+    bool due(const Progress& progress) const {
+        return requested_ && progress.epoch >= limits_.min_epochs && progress.global_step >= limits_.min_steps;
     }
     /// True once nothing more is to be trained. `elapsed` is the fit's time so far [s].
     bool reached(const Progress& progress, double elapsed);
 
+    /// What was asked so far, for a checkpoint.
+    const std::optional<std::string>& requested() const { return requested_; }
     /// Why training ended; empty while it goes on.
-    std::string reason() const { return reached_ ? *reason_ : std::string(); }
+    const std::string& reason() const { return reason_; }
     const StopLimits& limits() const { return limits_; }
 
 private:
     StopLimits limits_;
-    std::optional<std::string> reason_;
-    bool reached_ = false;
+    std::optional<std::string> requested_;
+    std::string reason_;
 };
 
 }  // namespace dvhost::loops

@@ -1,8 +1,9 @@
 #include "loops/trainer.hpp"
 
-#include "loops/fit_loop.hpp"
 #include "loops/interrupt.hpp"
 #include "loops/predict_loop.hpp"
+
+#include <algorithm>
 
 namespace dvhost::loops {
 
@@ -12,27 +13,33 @@ namespace {
 void place_model(Experiment& e) {
     std::vector<dv::NamedTensor> tensors = e.model->parameters();
     for (dv::NamedTensor& t : tensors) {
-        if (at::isFloatingType(t.tensor.scalar_type()) && t.tensor.scalar_type() != e.trainer.dtype) {
-            t.tensor.set_data(t.tensor.detach().to(e.trainer.dtype));
+        if (at::isFloatingType(t.tensor.scalar_type()) && t.tensor.scalar_type() != e.trainer.dtype()) {
+            t.tensor.set_data(t.tensor.detach().to(e.trainer.dtype()));
         }
     }
     e.strategy->setup(tensors);
 }
 
-void build_optimizer(Experiment& e) {
-    if (!e.optimizer) return;
-    std::vector<dv::NamedTensor> trainable;
-    for (dv::NamedTensor& t : e.model->parameters()) {
-        if (t.trainable && t.tensor.requires_grad()) trainable.push_back(std::move(t));
+void build_optimizers(Experiment& e) {
+    for (std::size_t o = 0; o < e.optimizers.size(); ++o) {
+        const std::vector<std::string> none;
+        const std::vector<std::string>& patterns = o < e.optimized.size() ? e.optimized[o] : none;
+        std::vector<dv::NamedTensor> trainable;
+        for (dv::NamedTensor& t : e.model->parameters()) {
+            const bool is_taken = patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+                return dv::matches(pattern, t.name);
+            });
+            if (is_taken && t.trainable && t.tensor.requires_grad()) trainable.push_back(std::move(t));
+        }
+        e.optimizers[o]->build(trainable);
     }
-    e.optimizer->build(trainable);
 }
 
 }  // namespace
 
 Trainer::Trainer(Experiment& experiment) : experiment_(experiment), run_(experiment) {
     place_model(experiment_);
-    build_optimizer(experiment_);
+    build_optimizers(experiment_);
 }
 
 void Trainer::run(const std::vector<StageKind>& stages) {
@@ -68,9 +75,10 @@ void Trainer::fail(const char* what, const char* outcome) {
 
 void Trainer::run_stage(StageKind stage) {
     if (stage == StageKind::fit) {
-        FitLoop fit(run_);
+        fit_ = std::make_unique<FitLoop>(run_, std::exchange(resumed_, std::nullopt));
+        if (run_.progress.batches > 0) run_.events(DV_LOAD_CHECKPOINT);
         run_.events(DV_FIT_START);
-        fit.run();
+        fit_->run();
         run_.events(DV_FIT_END);
         return;
     }
@@ -85,7 +93,14 @@ void Trainer::run_stage(StageKind stage) {
         throw dv::Error(std::string("there is nothing to ") + (test ? "test" : "validate") + " on: this data has no " +
                         (test ? "test" : "validation") + " split, or its limit is 0");
     }
-    evaluation.run(std::max<std::int64_t>(0, run_.steps_with_update - 1));
+    evaluation.run(std::max<std::int64_t>(0, run_.progress.windows - 1));
+}
+
+RunState Trainer::checkpoint() const {
+    if (fit_) return fit_->state();
+    RunState out;
+    out.progress = run_.progress;
+    return out;
 }
 
 RunSummary Trainer::summary() const {

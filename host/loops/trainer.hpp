@@ -1,8 +1,9 @@
 #pragma once
 /// Runs the stages of an experiment, in order, and ends well whatever happens.
 
-#include "loops/stage.hpp"
+#include "loops/fit_loop.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,15 @@ public:
     /// Runs the stages under a SignalScope. On an exception: on_exception, teardown, then it is thrown on.
     void run(const std::vector<StageKind>& stages);
 
+    /// What the stage "fit" goes on from; before run(). Weights, optimizer and callbacks have been restored already.
+    void resume(RunState state) { resumed_ = std::move(state); }
+    /// What a run would need to go on from here, for a checkpoint.
+    RunState checkpoint() const;
+
+    /// Callbacks and the model see `phase` besides those of the loops.
+    void tell(std::uint32_t phase) { run_.events(phase); }
+    bool wants(std::uint32_t phase) const { return run_.events.wanted(phase); }
+
     RunSummary summary() const;
     const Progress& progress() const { return run_.progress; }
     /// Where the monitored values are, for checkpoints and the closing table.
@@ -39,6 +49,8 @@ private:
 
     Experiment& experiment_;
     Run run_;
+    std::optional<RunState> resumed_;
+    std::unique_ptr<FitLoop> fit_;  // in motion
     bool has_predicted_ = false;
 };
 

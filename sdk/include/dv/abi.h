@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define DV_ABI_MAJOR 1
-#define DV_ABI_MINOR 0
+#define DV_ABI_MINOR 1
 #define DV_PLUGIN_MAGIC 0x44564831u /* 'DVH1' */
 
 /* True if the struct behind `s` reaches as far as its field `f`. */
@@ -165,7 +165,31 @@ typedef struct dv_checkpoint_1 {
   void* self;
   /* [step] Writes the run's state to `path` (absolute), by way of a temporary file; returns when it is on disk. */
   dv_status (*save)(void* self, dv_str path, int32_t weights_only);
+  /* Since minor 1. [step] Asks for the same without waiting: the state is taken when all callbacks have seen the phase in hand, so
+   * that it holds what they made of it, and is written beside the training. A write that fails is told at the next phase. */
+  dv_status (*request)(void* self, dv_str path, int32_t weights_only);
+  /* [step] Removes a file once everything requested before is on disk; nothing is removed if that failed. */
+  dv_status (*remove)(void* self, dv_str path);
+  /* [step] What `--ckpt best` and `--ckpt last` mean from now on. Empty: there is none. */
+  dv_status (*announce)(void* self, dv_str best, dv_str last);
+  /* [any] The file that this run went on from; empty: it began anew. It must not be removed. */
+  dv_str (*resumed_from)(void* self);
 } dv_checkpoint_1;
+
+/* State of a component in a checkpoint: named plain values, in tables that may nest. Written through dv_state_out, read back as a
+ * dv_config. */
+typedef struct dv_state_out { /* valid for the call; keys and strings are copied */
+  uint32_t size;
+  uint32_t reserved;
+  void* self;
+  void (*put_none)(void* self, dv_str key);
+  void (*put_bool)(void* self, dv_str key, int32_t value);
+  void (*put_int)(void* self, dv_str key, int64_t value);
+  void (*put_float)(void* self, dv_str key, double value);
+  void (*put_string)(void* self, dv_str key, dv_str value);
+  void (*begin_table)(void* self, dv_str key); /* what is put until end_table() belongs to it */
+  void (*end_table)(void* self);
+} dv_state_out;
 
 struct dv_component;
 #define DV_EXT_FACTORY "dv.factory" /* version 1: creates nested components */
@@ -184,6 +208,15 @@ typedef struct dv_factory_1 {
   dv_status (*create)(void* self, dv_str iface, const dv_node* table, dv_str name, dv_child* out);
   void (*destroy)(void* self, dv_child* child);
 } dv_factory_1;
+
+#define DV_EXT_RESUME "dv.resume" /* version 1, since minor 1; for loggers, and only when an earlier process's run is continued */
+typedef struct dv_resume_1 {
+  uint32_t size;
+  uint32_t reserved;
+  void* self;
+  /* [main] What the logger's position() last gave. Output behind it is to be taken back in create(): it comes again. */
+  dv_str (*position)(void* self);
+} dv_resume_1;
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * What a plugin gives to the host.
@@ -241,6 +274,28 @@ typedef struct dv_row { /* one call of "log these numbers now" */
   double wall_time; /* seconds since 1970-01-01 UTC */
 } dv_row;
 
+typedef struct dv_image {
+  uint32_t size;
+  uint32_t channels;      /* 1 grey, 3 RGB, 4 RGBA */
+  uint32_t width, height; /* pixels */
+  dv_str png;             /* the encoded file's bytes */
+} dv_image;
+
+typedef struct dv_histogram { /* n_buckets buckets; bucket i holds what lies in (limits[i-1], limits[i]] */
+  uint32_t size;
+  uint32_t n_buckets;
+  const double* limits; /* upper edges, ascending */
+  const double* counts;
+  double min, max, sum, sum_squares, count; /* of the values themselves */
+} dv_histogram;
+
+typedef struct dv_resume { /* a run that goes on from a checkpoint, in the folder in which it was */
+  uint32_t size;
+  uint32_t reserved;
+  int64_t rows;  /* rows that had been logged by then; what was logged after them is to be cut or marked as void */
+  int64_t step;  /* of the next row, at least */
+} dv_resume;
+
 typedef struct dv_logger_1 {
   uint32_t size;
   uint32_t reserved;
@@ -250,6 +305,13 @@ typedef struct dv_logger_1 {
   dv_status (*artifact)(void* self, dv_str name, dv_str path);             /* [io] a finished file; null: skipped */
   dv_status (*flush)(void* self);                                          /* [io] make durable; null: nothing buffered */
   dv_status (*finalize)(void* self, dv_str outcome);                       /* [io] last: "success", "failed", "interrupted" */
+  /* Since minor 1. */
+  dv_status (*image)(void* self, dv_str name, const dv_image* image, int64_t step);              /* [io] null: skipped */
+  dv_status (*histogram)(void* self, dv_str name, const dv_histogram* histogram, int64_t step);  /* [io] null: skipped */
+  /* [main] once after create(), then [io] after each flush(): how far the output is safe, in words of the plugin's own, kept
+   * for dv.resume; valid until the next call. Null, or an empty text: this logger cannot be resumed. */
+  dv_status (*position)(void* self, dv_str* out);
+  dv_status (*resume)(void* self, const dv_resume* from); /* [main] at most once, before everything but create(); null: begins anew */
 } dv_logger_1;
 
 /* dv.callback: sees the phases it asked for, [step]. Order and meaning of the phases are Lightning's. */
@@ -291,7 +353,12 @@ enum dv_phase {
   DV_FIT_END = 32,
   DV_EXCEPTION = 33,
   DV_TEARDOWN = 34,
-  DV_N_PHASES = 35
+  /* Since minor 1. */
+  DV_SAVE_CHECKPOINT = 35,   /* the state of the run is about to be taken */
+  DV_CHECKPOINT_TAKEN = 36,  /* it has been taken; what was changed for it can be put back */
+  DV_LOAD_CHECKPOINT = 37,   /* everything is restored, callbacks included */
+  DV_OPTIMIZER_STEP_DONE = 38, /* the weights have just changed */
+  DV_N_PHASES = 39
 };
 
 enum dv_stage { DV_STAGE_NONE = 0, DV_STAGE_SANITY_CHECK = 1, DV_STAGE_TRAIN = 2, DV_STAGE_VALIDATE = 3, DV_STAGE_TEST = 4, DV_STAGE_PREDICT = 5 };
@@ -313,7 +380,26 @@ typedef struct dv_run { /* a view of the run, const, valid for the call */
   dv_str message;                  /* DV_EXCEPTION: what happened; DV_TEARDOWN: the outcome */
   uint32_t log_due;                /* 1 if the values of this step go to the loggers */
   uint32_t has_validation;         /* 1 if fit will validate */
+  /* Since minor 1. */
+  int64_t batches, samples;        /* training batches and samples so far */
+  int64_t skipped_steps;           /* accumulation windows without a step */
+  uint32_t fast_dev_run;           /* 1: nothing is to be kept, no file written */
+  uint32_t accumulating;           /* 1 inside an accumulation window: the weights have not changed in this batch */
+  uint32_t validates_each_epoch_end; /* 1 if every epoch is followed by one validation, at its end, and there is no other */
+  uint32_t loader;                 /* index of the evaluation's loader */
+  int64_t max_seconds;             /* of fit; -1 no limit */
 } dv_run;
+
+enum dv_reduce { DV_REDUCE_MEAN = 0, DV_REDUCE_SUM = 1, DV_REDUCE_MIN = 2, DV_REDUCE_MAX = 3 };
+
+typedef struct dv_log_options {
+  uint32_t size;
+  int32_t on_step, on_epoch; /* 1, 0, or -1: as the phase has it by default */
+  int32_t prog_bar;          /* 1: shown beside the progress bar */
+  int32_t logger;            /* 0: not sent to the loggers */
+  uint32_t reduce;           /* dv_reduce, over the values of an epoch */
+  int64_t batch_size;        /* weight in a mean; -1: the batch's */
+} dv_log_options;
 
 typedef struct dv_answer { /* how a callback answers; valid for the call */
   uint32_t size;
@@ -321,6 +407,12 @@ typedef struct dv_answer { /* how a callback answers; valid for the call */
   void* self;
   void (*log)(void* self, dv_str name, double value); /* joins the metrics and goes to the loggers */
   void (*stop)(void* self, dv_str reason);            /* asks the run to stop after this step; honours min_epochs/min_steps */
+  /* Since minor 1. */
+  dv_status (*log_with)(void* self, dv_str name, double value, const dv_log_options* options); /* error: not allowed in this phase */
+  void (*text)(void* self, dv_str name, dv_str text);
+  void (*image)(void* self, dv_str name, const dv_image* image);
+  void (*histogram)(void* self, dv_str name, const dv_histogram* histogram);
+  void (*skip_epoch)(void* self); /* DV_TRAIN_BATCH_START: the rest of this epoch is left out */
 } dv_answer;
 
 typedef struct dv_callback_1 {
@@ -328,18 +420,25 @@ typedef struct dv_callback_1 {
   uint32_t monitors; /* 1: runs after all others at the end of an epoch and sees what they logged (early stop, checkpoints) */
   uint64_t (*phases)(void* self); /* [main] asked once: bit (1 << dv_phase) for each phase wanted */
   dv_status (*on_phase)(void* self, uint32_t phase, const dv_run* run, const dv_answer* answer);
+  /* Since minor 1. State in checkpoints; null: it has none. state_key: under which name; empty: the component's id. */
+  dv_status (*state_key)(void* self, dv_str* out);
+  dv_status (*save_state)(void* self, const dv_state_out* out);
+  dv_status (*load_state)(void* self, const dv_config* state);
 } dv_callback_1;
 
 /* dv.schedule: a factor on the base learning rate, [step]. */
 #define DV_IFACE_SCHEDULE "dv.schedule"
 
-enum dv_interval { DV_INTERVAL_STEP = 0, DV_INTERVAL_EPOCH = 1 };
+enum dv_interval { DV_INTERVAL_STEP = 0, DV_INTERVAL_EPOCH = 1, DV_INTERVAL_VALIDATION = 2, DV_INTERVAL_SAMPLES = 3 };
 
 typedef struct dv_schedule_point {
   uint32_t size;
   uint32_t reserved;
   int64_t step, epoch;             /* already done, 0 at the start */
   int64_t total_steps, total_epochs; /* planned; -1 unknown */
+  /* Since minor 1. */
+  int64_t count;  /* how often this schedule has been asked again, by its interval and frequency; 0 at the start */
+  int64_t total;  /* how often it will have been at the end; -1 unknown */
 } dv_schedule_point;
 
 typedef struct dv_schedule_1 {
@@ -347,6 +446,11 @@ typedef struct dv_schedule_1 {
   uint32_t reserved;
   uint32_t (*interval)(void* self); /* dv_interval: when the factor is asked for again; null: step */
   dv_status (*factor)(void* self, const dv_schedule_point* at, double* out);
+  /* Since minor 1; all may be null. */
+  dv_status (*momentum)(void* self, const dv_schedule_point* at, double* out); /* NaN: left as it is */
+  dv_status (*observe)(void* self, double value); /* the monitored metric, before factor() is asked again; null: needs none */
+  dv_status (*save_state)(void* self, const dv_state_out* out);
+  dv_status (*load_state)(void* self, const dv_config* state);
 } dv_schedule_1;
 
 /* ---------------------------------------------------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+#include "callback_scenario.hpp"
 #include "portable_suites.hpp"
 
 #include <dv/random.hpp>
@@ -7,76 +8,6 @@
 
 namespace dv::testing {
 namespace {
-
-/// A run in which everything is known that the callback may look for: each text among its parameters is a metric's
-/// name.
-RunBuilder known_run(const Subject& subject, double value) {
-    RunBuilder run;
-    run.max_epochs(2).has_validation().log_due();
-    for (const char* name : {"train/loss", "val/loss", "train/accuracy", "val/accuracy"}) run.metric(name, value);
-    for (const Entry& entry : *subject.config().as<Value::Table>()) {
-        if (const auto* text = entry.value.as<std::string>()) run.metric(*text, value);
-    }
-    for (const ParameterNote& p : subject.note().parameters) {
-        const auto* text = p.fallback ? p.fallback->as<std::string>() : nullptr;
-        if (text && p.type == "string" && !text->empty()) run.metric(*text, value);
-    }
-    return run.learning_rate("regular", 1e-3);
-}
-
-void batches(CallbackHandle& callback, RunBuilder& run, std::initializer_list<dv_phase> phases, int n) {
-    for (int i = 0; i < n; ++i) {
-        run.batch(i, n);
-        for (const dv_phase phase : phases) callback.phase(phase, run);
-    }
-}
-
-void validate(CallbackHandle& callback, RunBuilder& run) {
-    run.stage(DV_STAGE_VALIDATE);
-    callback.phase(DV_VALIDATION_START, run);
-    callback.phase(DV_VALIDATION_EPOCH_START, run);
-    batches(callback, run, {DV_VALIDATION_BATCH_START, DV_VALIDATION_BATCH_END}, 2);
-    callback.phase(DV_VALIDATION_EPOCH_END, run);
-    callback.phase(DV_VALIDATION_END, run);
-    run.stage(DV_STAGE_TRAIN);
-}
-
-void fit(CallbackHandle& callback, RunBuilder& run) {
-    run.stage(DV_STAGE_TRAIN);
-    callback.phase(DV_SETUP, run);
-    callback.phase(DV_FIT_START, run);
-    callback.phase(DV_SANITY_CHECK_START, run);
-    validate(callback, run);
-    callback.phase(DV_SANITY_CHECK_END, run);
-    callback.phase(DV_TRAIN_START, run);
-    for (int epoch = 0; epoch < 2; ++epoch) {
-        callback.phase(DV_TRAIN_EPOCH_START, run.epoch(epoch));
-        for (int i = 0; i < 3; ++i) {
-            run.batch(i, 3);
-            for (const dv_phase phase : {DV_TRAIN_BATCH_START, DV_BEFORE_ZERO_GRAD, DV_BEFORE_BACKWARD,
-                                         DV_AFTER_BACKWARD, DV_BEFORE_OPTIMIZER_STEP}) {
-                callback.phase(phase, run);
-            }
-            callback.phase(DV_TRAIN_BATCH_END, run.step(epoch * 3 + i + 1).elapsed(epoch + i));
-        }
-        validate(callback, run);
-        callback.phase(DV_TRAIN_EPOCH_END, run);
-    }
-    callback.phase(DV_TRAIN_END, run);
-    callback.phase(DV_FIT_END, run);
-    callback.phase(DV_TEARDOWN, run.message("success"));
-}
-
-void test_and_predict(CallbackHandle& callback, RunBuilder& run) {
-    run.stage(DV_STAGE_TEST);
-    for (const dv_phase phase : {DV_SETUP, DV_TEST_START, DV_TEST_EPOCH_START}) callback.phase(phase, run);
-    batches(callback, run, {DV_TEST_BATCH_START, DV_TEST_BATCH_END}, 2);
-    for (const dv_phase phase : {DV_TEST_EPOCH_END, DV_TEST_END, DV_TEARDOWN}) callback.phase(phase, run);
-    run.stage(DV_STAGE_PREDICT);
-    for (const dv_phase phase : {DV_SETUP, DV_PREDICT_START, DV_PREDICT_EPOCH_START}) callback.phase(phase, run);
-    batches(callback, run, {DV_PREDICT_BATCH_START, DV_PREDICT_BATCH_END}, 2);
-    for (const dv_phase phase : {DV_PREDICT_EPOCH_END, DV_PREDICT_END, DV_TEARDOWN}) callback.phase(phase, run);
-}
 
 void asks_for_phases(const Subject& subject) {
     const auto callback = subject.make<Callback>();
@@ -133,6 +64,35 @@ void survives(const Subject& subject, const RunBuilder& run, std::uint64_t seed)
     expect_balanced(plugin.host());
 }
 
+void state_goes_round(const Subject& subject) {
+    Plugin plugin = subject.plugin();
+    auto callback = plugin.make<Callback>(subject.note().id, subject.config());
+    RunBuilder run = known_run(subject, 0.5);
+    fit(callback, run);
+    const Config state = callback.save_state();
+    if (state == Config()) skip("it has no state");
+    auto fresh = plugin.make<Callback>(subject.note().id, subject.config());
+    fresh.load_state(state);
+    expect(fresh.save_state() == state, "what it saves after loading is not what was loaded");
+    expect(fresh.state_key() == callback.state_key(), "its state_key changes: '", callback.state_key(), "' and '",
+           fresh.state_key(), "'");
+}
+
+/// Of another version, or another component: a refusal with a text is an answer, a crash is not.
+void foreign_states_are_survived(const Subject& subject) {
+    Plugin plugin = subject.plugin();
+    auto callback = plugin.make<Callback>(subject.note().id, subject.config());
+    RunBuilder run = known_run(subject, 0.5);
+    fit(callback, run);
+    Config other;
+    const Config state = callback.save_state();
+    for (const Entry& entry : *state.as<Value::Table>()) other.set(entry.key, list(1, 2));
+    for (const Config& foreign : {Config(), Config{{"unknown", 1}}, other}) {
+        refusal_of([&] { plugin.make<Callback>(subject.note().id, subject.config()).load_state(foreign); });
+    }
+    expect_balanced(plugin.host());
+}
+
 }  // namespace
 
 void check_callback(const Subject& subject, Checks& check) {
@@ -140,6 +100,8 @@ void check_callback(const Subject& subject, Checks& check) {
     check("callback.a_whole_run_passes", [&] { a_whole_run_passes(subject); });
     check("callback.unknown_phases_are_ignored", [&] { unknown_phases_are_ignored(subject); });
     check("callback.newer_hosts_are_understood", [&] { newer_hosts_are_understood(subject); });
+    check("callback.state_goes_round", [&] { state_goes_round(subject); });
+    check("callback.foreign_states_are_survived", [&] { foreign_states_are_survived(subject); });
     check("callback.any_order_is_survived", [&] {
         for (const std::uint64_t seed : {1, 2, 3}) survives(subject, known_run(subject, 0.5), seed);
     });

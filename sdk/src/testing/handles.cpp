@@ -3,6 +3,7 @@
 #include <dv/component.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <stdexcept>
 
 namespace dv::testing {
@@ -67,11 +68,30 @@ void LoggerHandle::text(std::string_view name, std::string_view text, std::int64
     call(*made_, made_->vtable<dv_logger_1>().text, detail::borrow(name), detail::borrow(text), step);
 }
 
+void LoggerHandle::image(std::string_view name, const dv_image& image, std::int64_t step) {
+    if (const auto& table = made_->vtable<dv_logger_1>(); DV_HAS(&table, image)) call(*made_, table.image, detail::borrow(name), &image, step);
+}
+
+void LoggerHandle::histogram(std::string_view name, const dv_histogram& histogram, std::int64_t step) {
+    if (const auto& table = made_->vtable<dv_logger_1>(); DV_HAS(&table, histogram)) call(*made_, table.histogram, detail::borrow(name), &histogram, step);
+}
+
 void LoggerHandle::artifact(std::string_view name, std::string_view path) {
     call(*made_, made_->vtable<dv_logger_1>().artifact, detail::borrow(name), detail::borrow(path));
 }
 
 void LoggerHandle::flush() { call(*made_, made_->vtable<dv_logger_1>().flush); }
+
+std::string LoggerHandle::position() {
+    dv_str out{};
+    if (const auto& table = made_->vtable<dv_logger_1>(); DV_HAS(&table, position)) call(*made_, table.position, &out);
+    return std::string(detail::view(out));
+}
+
+void LoggerHandle::resume(std::int64_t rows, std::int64_t step) {
+    const dv_resume from{sizeof(dv_resume), 0, rows, step};
+    if (const auto& table = made_->vtable<dv_logger_1>(); DV_HAS(&table, resume)) call(*made_, table.resume, &from);
+}
 
 void LoggerHandle::finalize(std::string_view outcome) {
     call(*made_, made_->vtable<dv_logger_1>().finalize, detail::borrow(outcome));
@@ -93,18 +113,13 @@ dv_run RunBuilder::view() const {
     lent_metrics_ = lend(metrics_);
     lent_learning_rates_ = lend(learning_rates_);
     dv_run run = run_;
-    run.size = sizeof run;
+    run.size = minor_0_ ? offsetof(dv_run, batches) : sizeof run;
     run.metrics = lent_metrics_.data();
     run.n_metrics = static_cast<std::uint32_t>(lent_metrics_.size());
     run.learning_rates = lent_learning_rates_.data();
     run.n_learning_rates = static_cast<std::uint32_t>(lent_learning_rates_.size());
     run.message = detail::borrow(message_);
     return run;
-}
-
-std::optional<double> AnswerLog::value(std::string_view name) const {
-    const auto found = std::find_if(logged.rbegin(), logged.rend(), [&](const auto& m) { return m.first == name; });
-    return found == logged.rend() ? std::nullopt : std::optional(found->second);
 }
 
 CallbackHandle::CallbackHandle(std::shared_ptr<Made> made)
@@ -117,17 +132,27 @@ AnswerLog CallbackHandle::phase(dv_phase phase, const RunBuilder& run) {
 }
 
 AnswerLog CallbackHandle::force_phase(std::uint32_t phase, const dv_run& run) {
-    AnswerLog answers;
-    const dv_answer answer{sizeof(dv_answer), 0, &answers,
-                           [](void* self, dv_str name, double value) {
-                               static_cast<AnswerLog*>(self)->logged.emplace_back(detail::view(name), value);
-                           },
-                           [](void* self, dv_str reason) {
-                               auto& stop = static_cast<AnswerLog*>(self)->stop_reason;
-                               if (!stop) stop = std::string(detail::view(reason));
-                           }};
-    call(*made_, made_->vtable<dv_callback_1>().on_phase, phase, &run, &answer);
-    return answers;
+    AnswerSink answers(phase);
+    call(*made_, made_->vtable<dv_callback_1>().on_phase, phase, &run, &answers.door());
+    if (!made_->owner().holds_checkpoints) made_->owner().settle_checkpoints();
+    return answers.take();
+}
+
+std::string CallbackHandle::state_key() const {
+    dv_str out{};
+    if (const auto& table = made_->vtable<dv_callback_1>(); DV_HAS(&table, state_key)) call(*made_, table.state_key, &out);
+    return std::string(detail::view(out));
+}
+
+Config CallbackHandle::save_state() const {
+    StateSink state;
+    if (const auto& table = made_->vtable<dv_callback_1>(); DV_HAS(&table, save_state)) call(*made_, table.save_state, &state.door());
+    return state.take();
+}
+
+void CallbackHandle::load_state(const Config& state) {
+    const dv_config config = config_of(state);
+    if (const auto& table = made_->vtable<dv_callback_1>(); DV_HAS(&table, load_state)) call(*made_, table.load_state, &config);
 }
 
 // --- Schedule
@@ -138,11 +163,46 @@ Schedule::Interval ScheduleHandle::interval() const {
     return ask ? static_cast<Schedule::Interval>(ask(made_->object())) : Schedule::Interval::step;
 }
 
+namespace {
+
+dv_schedule_point door(const SchedulePoint& at) {
+    return {sizeof(dv_schedule_point), 0, at.step, at.epoch, at.total_steps, at.total_epochs, at.count, at.total};
+}
+
+}  // namespace
+
 double ScheduleHandle::factor(const SchedulePoint& at) const {
-    const dv_schedule_point point{sizeof point, 0, at.step, at.epoch, at.total_steps, at.total_epochs};
+    const dv_schedule_point point = door(at);
     double out = 0.0;
     call(*made_, made_->vtable<dv_schedule_1>().factor, &point, &out);
     return out;
+}
+
+double ScheduleHandle::momentum(const SchedulePoint& at) const {
+    const dv_schedule_point point = door(at);
+    double out = std::numeric_limits<double>::quiet_NaN();
+    if (const auto& table = made_->vtable<dv_schedule_1>(); DV_HAS(&table, momentum)) call(*made_, table.momentum, &point, &out);
+    return out;
+}
+
+bool ScheduleHandle::is_observing() const {
+    const auto& table = made_->vtable<dv_schedule_1>();
+    return DV_HAS(&table, observe) && table.observe;
+}
+
+void ScheduleHandle::observe(double value) {
+    if (is_observing()) call(*made_, made_->vtable<dv_schedule_1>().observe, value);
+}
+
+Config ScheduleHandle::save_state() const {
+    StateSink state;
+    if (const auto& table = made_->vtable<dv_schedule_1>(); DV_HAS(&table, save_state)) call(*made_, table.save_state, &state.door());
+    return state.take();
+}
+
+void ScheduleHandle::load_state(const Config& state) {
+    const dv_config config = config_of(state);
+    if (const auto& table = made_->vtable<dv_schedule_1>(); DV_HAS(&table, load_state)) call(*made_, table.load_state, &config);
 }
 
 }  // namespace dv::testing

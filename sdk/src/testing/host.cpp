@@ -124,7 +124,8 @@ const void* Host::Table::get_extension(void* self, const char* id, std::uint32_t
     if (name == DV_EXT_CLOCK) return &seat.clock;
     if (name == DV_EXT_RNG) return &seat.rng;
     if (name == DV_EXT_CONSOLE) return &seat.console;
-    if (name == DV_EXT_CHECKPOINT) return &seat.checkpoint;
+    if (name == DV_EXT_CHECKPOINT) return seat.owner.minor == 0 ? &seat.first_checkpoint : &seat.checkpoint;
+    if (name == DV_EXT_RESUME && seat.owner.resume_position) return &seat.resume;
     if (name == DV_EXT_FACTORY && seat.owner.create_) return &seat.factory;
     return nullptr;
 }

@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <fstream>
+#include <utility>
 
 namespace dv::testing {
 
@@ -23,6 +24,7 @@ void Host::Table::last_error(void* self, dv_failure* out) {
 }
 
 dv_str Host::Table::run_dir(void* self) { return detail::borrow(Seat::of(self).owner.folders().run); }
+dv_str Host::Table::resume_position(void* self) { return detail::borrow(*Seat::of(self).owner.resume_position); }
 dv_str Host::Table::cache_dir(void* self) { return detail::borrow(Seat::of(self).owner.folders().cache); }
 
 double Host::Table::monotonic(void* self) { return Seat::of(self).owner.clock.monotonic; }
@@ -47,26 +49,53 @@ void Host::Table::print(void* self, dv_str line) {
     owner.console.printed.emplace_back(detail::view(line));
 }
 
+bool Host::write_checkpoint(const SavedCheckpoint& checkpoint) {
+    std::ofstream out(checkpoint.path);
+    out << "checkpoint\n";
+    if (!out.flush()) return false;
+    const std::scoped_lock lock(mutex_);
+    checkpoints_.push_back(checkpoint);
+    return true;
+}
+
 dv_status Host::save_checkpoint(const Seat& seat, std::string_view path, bool weights_only) {
     if (!checkpoint_failure.empty()) {
         report(seat, DV_IO, checkpoint_failure);
         return DV_IO;
     }
-    std::ofstream out{std::string(path)};
-    out << "checkpoint\n";
-    if (!out.flush()) {
-        report(seat, DV_IO, "cannot write " + std::string(path));
-        return DV_IO;
+    if (write_checkpoint({std::filesystem::path(path), weights_only, false})) return DV_OK;
+    report(seat, DV_IO, "cannot write " + std::string(path));
+    return DV_IO;
+}
+
+void Host::settle_checkpoints() {
+    bool failed = false;
+    for (const Pending& pending : std::exchange(pending_, {})) {
+        if (!pending.remove) {
+            failed |= !checkpoint_failure.empty() || !write_checkpoint(pending.file);
+        } else if (!failed) {
+            std::filesystem::remove(pending.file.path);
+        }
     }
-    const std::scoped_lock lock(mutex_);
-    checkpoints_.push_back({std::filesystem::path(path), weights_only});
-    return DV_OK;
 }
 
 dv_status Host::Table::save(void* self, dv_str path, std::int32_t weights_only) {
     const Seat& seat = Seat::of(self);
     return seat.owner.save_checkpoint(seat, detail::view(path), weights_only != 0);
 }
+dv_status Host::Table::request(void* self, dv_str path, std::int32_t weights_only) {
+    Seat::of(self).owner.pending_.push_back({{std::filesystem::path(detail::view(path)), weights_only != 0, true}, false});
+    return DV_OK;
+}
+dv_status Host::Table::remove(void* self, dv_str path) {
+    Seat::of(self).owner.pending_.push_back({{std::filesystem::path(detail::view(path)), false, false}, true});
+    return DV_OK;
+}
+dv_status Host::Table::announce(void* self, dv_str best, dv_str last) {
+    Seat::of(self).owner.announced_ = {std::string(detail::view(best)), std::string(detail::view(last))};
+    return DV_OK;
+}
+dv_str Host::Table::resumed_from(void* self) { return detail::borrow(Seat::of(self).owner.resumed_from); }
 
 dv_status Host::Table::create(void* self, dv_str iface, const dv_node* table, dv_str name, dv_child* out) {
     const Seat& seat = Seat::of(self);

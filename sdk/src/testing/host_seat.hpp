@@ -3,6 +3,8 @@
 
 #include <dv/testing/host.hpp>
 
+#include <cstddef>
+
 namespace dv::testing {
 
 struct Host::Table {
@@ -14,6 +16,7 @@ struct Host::Table {
 
     static void last_error(void* self, dv_failure* out);
     static dv_str run_dir(void* self);
+    static dv_str resume_position(void* self);
     static dv_str cache_dir(void* self);
     static double monotonic(void* self);
     static double wall(void* self);
@@ -24,6 +27,10 @@ struct Host::Table {
     static void status(void* self, dv_str line);
     static void print(void* self, dv_str line);
     static dv_status save(void* self, dv_str path, std::int32_t weights_only);
+    static dv_status request(void* self, dv_str path, std::int32_t weights_only);
+    static dv_status remove(void* self, dv_str path);
+    static dv_status announce(void* self, dv_str best, dv_str last);
+    static dv_str resumed_from(void* self);
     static dv_status create(void* self, dv_str iface, const dv_node* table, dv_str name, dv_child* out);
     static void destroy(void* self, dv_child* child);
 };
@@ -48,7 +55,10 @@ struct Host::Seat {
     const dv_rng_1 rng{sizeof(dv_rng_1), 0, this, &Table::seed, &Table::derive};
     const dv_console_1 console{sizeof(dv_console_1), 0, this, &Table::interactive, &Table::width, &Table::status,
                                &Table::print};
-    const dv_checkpoint_1 checkpoint{sizeof(dv_checkpoint_1), 0, this, &Table::save};
+    const dv_checkpoint_1 checkpoint{sizeof(dv_checkpoint_1), 0, this, &Table::save, &Table::request, &Table::remove,
+                                     &Table::announce, &Table::resumed_from};
+    const dv_checkpoint_1 first_checkpoint{offsetof(dv_checkpoint_1, request), 0, this, &Table::save, nullptr, nullptr, nullptr, nullptr};
+    const dv_resume_1 resume{sizeof(dv_resume_1), 0, this, &Table::resume_position};
     const dv_factory_1 factory{sizeof(dv_factory_1), 0, this, &Table::create, &Table::destroy};
 };
 

@@ -140,6 +140,16 @@ dv_status OptimizerDoor::options(std::uint64_t group, const abi::v1::GroupOption
     });
 }
 
+dv_status OptimizerDoor::step_with(abi::v1::IClosure& closure) noexcept {
+    return guarded("step", [&] {
+        optimizer_.step_with([&] {
+            at::Tensor loss;
+            detail::check(optimizer_.host, closure.call(loss));
+            return loss;
+        });
+    });
+}
+
 // --- The caller's side ------------------------------------------------------------------------------------------------
 
 std::vector<ParameterGroup> OptimizerProxy::groups() const {
@@ -187,6 +197,27 @@ std::vector<GroupOption> OptimizerProxy::options(std::size_t group) const {
                            views[i].is_flag != 0});
     }
     return options;
+}
+
+namespace {
+
+class ClosureDoor final : public abi::v1::IClosure {
+public:
+    ClosureDoor(const Optimizer::Closure& closure, const dv_host* host) : closure_(closure), host_(host) {}
+    dv_status call(at::Tensor& loss) noexcept override {
+        return detail::torch_guard(host_, "closure", [&] { loss = closure_(); });
+    }
+
+private:
+    const Optimizer::Closure& closure_;
+    const dv_host* host_;
+};
+
+}  // namespace
+
+void OptimizerProxy::step_with(const Closure& closure) {
+    ClosureDoor lent(closure, host);
+    detail::check(host, door_.step_with(lent));
 }
 
 }  // namespace dv

@@ -1,5 +1,6 @@
 #include "boring.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/saver.hpp"
 
 #include <caffe2/serialize/inline_container.h>
 
@@ -23,7 +24,7 @@ protected:
     CheckpointFile() {
         std::string name = (std::filesystem::temp_directory_path() / "dvhost-checkpoint-XXXXXX").string();
         folder = mkdtemp(name.data());
-        e.optimizer->build(e.model->parameters());
+        e.optimizers.front()->build(e.model->parameters());
     }
     ~CheckpointFile() override { std::filesystem::remove_all(folder); }
     checkpoint::PickleValue gathered(checkpoint::Content content) {

@@ -1,6 +1,7 @@
 #include "checkpoint/weights.hpp"
 #include "boring.hpp"
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/saver.hpp"
 #include "checkpoint/safetensors.hpp"
 #include "temporary_folder.hpp"
 

@@ -31,6 +31,9 @@ struct MemoryLogger final : dv::Logger {
         for (const dv_metric& m : row.metrics) text += std::string(m.name.p, m.name.n) + "=" + std::to_string(static_cast<int>(m.value));
         calls.push_back(text);
     }
+    void resume(const dv_resume& from) override {
+        calls.push_back("resume " + std::to_string(from.rows) + " " + std::to_string(from.step));
+    }
     void flush() override { calls.emplace_back("flush"); }
     void finalize(std::string_view outcome) override { calls.push_back("finalize " + std::string(outcome)); }
 };
@@ -102,12 +105,12 @@ TEST_F(LogThreadTest, ARequiredLoggerEndsTheRunAtTheNextRow) {
     first->broken = true;
     EXPECT_THROW(
         {
-            for (int i = 0; i < 100000; ++i) row(*thread, i);
+            for (int i = 0;; ++i) row(*thread, i);
         },
         dv::Error);
 }
 
-TEST_F(LogThreadTest, AFullQueueBlocksAndLosesNothing) {
+TEST_F(LogThreadTest, ALoggerThatIsSlowLosesNothing) {
     std::promise<void> open;
     first->gate = open.get_future().share();
     auto thread = thread_with();
@@ -119,6 +122,14 @@ TEST_F(LogThreadTest, AFullQueueBlocksAndLosesNothing) {
     producer.join();
     thread->finish("success");
     EXPECT_THAT(second->calls, SizeIs(10002));
+}
+
+TEST_F(LogThreadTest, AResumedRunIsAnnouncedBeforeEverythingElse) {
+    auto thread = thread_with();
+    thread->resume(12, 34);
+    row(*thread, 34);
+    thread->finish("success");
+    EXPECT_THAT(first->calls, ElementsAre("resume 12 34", "34:a=340", "flush", "finalize success"));
 }
 
 TEST_F(LogThreadTest, EndsAsFailedWhenNobodyFinishesIt) {

@@ -26,7 +26,7 @@ const char* name_of(std::uint32_t phase) {
         "validation_start", "validation_epoch_start", "validation_batch_start", "validation_batch_end", "validation_epoch_end",
         "validation_end", "test_start", "test_epoch_start", "test_batch_start", "test_batch_end", "test_epoch_end", "test_end",
         "predict_start", "predict_epoch_start", "predict_batch_start", "predict_batch_end", "predict_epoch_end", "predict_end",
-        "train_end", "fit_end", "exception", "teardown"};
+        "train_end", "fit_end", "exception", "teardown", "save_checkpoint", "checkpoint_taken", "load_checkpoint", "optimizer_step_done"};
     return names[phase];
 }
 
@@ -60,7 +60,7 @@ TEST_F(Fit, CallsHooksInLightningsOrder) {
                                       "validation_end", "sanity_end", "train_start", "train_epoch_start"};
     for (int batch = 0; batch < 2; ++batch) {
         for (const char* call : {"train_batch_start", "before_zero_grad", "before_backward", "after_backward",
-                                 "before_optimizer_step", "train_batch_end"}) {
+                                 "before_optimizer_step", "optimizer_step_done", "train_batch_end"}) {
             expected.emplace_back(call);
         }
     }
@@ -117,7 +117,7 @@ TEST_F(Fit, WeighsTheEpochLossBySamples) {
 }
 
 TEST_F(Fit, AnAccumulationWindowMovesOnceByTheMeanGradient) {
-    e.trainer.accumulate_grad_batches = 2;
+    e.trainer.accumulate = {{0, 2}};
     e.loader.shuffle = false;
     const auto summary = fit();
     EXPECT_EQ(summary.progress.global_step, 1);
@@ -236,7 +236,7 @@ TEST_F(Fit, SaysWhatIsMissing) {
     data.n_train = 0;
     EXPECT_THROW(fit(), dv::Error);
     data.n_train = 8;
-    e.optimizer.reset();
+    e.optimizers.clear();
     EXPECT_THROW(fit(), dv::Error);
 }
 

@@ -63,7 +63,7 @@ TEST_F(Predict, WritesOneRowPerSampleInTheirOrder) {
 
 TEST_F(Predict, NeedsNoLossAndNoOptimizer) {
     e.loss.reset();
-    e.optimizer.reset();
+    e.optimizers.clear();
     predict();
     EXPECT_EQ(written().size(), 12u);
 }
@@ -88,7 +88,7 @@ TEST_F(Predict, TakesAsManyBatchesAsTold) {
 }
 
 TEST_F(Predict, InDoublePrecisionTheFileIsDouble) {
-    e.trainer.dtype = at::kDouble;
+    e.trainer.precision = loops::Precision::full;
     predict();
     EXPECT_EQ(dv::npy::Array(e.predictions).type(), dv::npy::Type::float64);
 }

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -32,6 +33,12 @@ struct Failure {
 struct SavedCheckpoint {
     std::filesystem::path path;
     bool weights_only = false;
+    bool requested = false;  ///< through dv.checkpoint's request(), and written later
+};
+
+/// What `--ckpt best` and `--ckpt last` mean.
+struct Announced {
+    std::string best, last;
 };
 
 /// What the fake console was asked to show.
@@ -73,6 +80,10 @@ public:
     /// All log lines of at least `level`, one a line.
     std::string log_text(dv_log_level level = DV_LOG_DEBUG) const;
     const std::vector<SavedCheckpoint>& checkpoints() const { return checkpoints_; }
+    const Announced& announced() const { return announced_; }
+    /// Does what dv.checkpoint's request() and remove() asked for, in order; after a failed write nothing is removed. Handles of
+    /// callbacks call it after each phase, unless `holds_checkpoints`.
+    void settle_checkpoints();
 
     /// The failure that was last reported on this thread.
     Failure last_failure() const;
@@ -86,8 +97,16 @@ public:
 
     /// From now on this host does not offer the extension ("dv.checkpoint").
     void withhold(std::string extension) { withheld_.insert(std::move(extension)); }
+    /// Set: this host continues an earlier run, and dv.resume gives this.
+    std::optional<std::string> resume_position;
     /// The next calls of dv.checkpoint fail with this text; empty: they succeed again.
     std::string checkpoint_failure;
+    /// Requested checkpoints are on disk only after settle_checkpoints().
+    bool holds_checkpoints = false;
+    /// What dv.checkpoint's resumed_from() gives.
+    std::string resumed_from;
+    /// 0: dv.checkpoint ends where it did in the first hosts.
+    std::uint32_t minor = DV_ABI_MINOR;
 
     /// How nested components are made; set by Plugin.
     using Create = std::function<void(const dv_host& owner, std::string_view iface, const Value& table,
@@ -110,13 +129,21 @@ private:
     };
     const Folders& folders() const;
     void report(const Seat& seat, std::int32_t code, std::string_view text);
+    bool write_checkpoint(const SavedCheckpoint& checkpoint);
     dv_status save_checkpoint(const Seat& seat, std::string_view path, bool weights_only);
+
+    struct Pending {
+        SavedCheckpoint file;
+        bool remove = false;
+    };
 
     mutable Folders folders_;
     mutable std::once_flag folders_made_;
     std::deque<std::unique_ptr<Seat>> seats_;
     std::vector<LogLine> log_;
     std::vector<SavedCheckpoint> checkpoints_;
+    std::vector<Pending> pending_;
+    Announced announced_;
     std::vector<const char*> hooks_;
     std::map<std::thread::id, Trail> trails_;
     std::uint64_t next_token_ = 1;

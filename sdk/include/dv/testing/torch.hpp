@@ -51,7 +51,7 @@ struct GradientAgreement {
 GradientAgreement gradient_agreement(const std::function<at::Tensor()>& function, const at::Tensor& leaf,
                                      std::int64_t n_probes = 8);
 
-/// Models, recurrence, solvers, losses, metrics, optimizers, datamodules, strategies.
+/// Models, recurrence, solvers, losses, metrics, optimizers, datamodules, strategies, torch callbacks.
 std::vector<Suite> torch_suites();
 /// Those and the portable ones.
 std::vector<Suite> all_suites();

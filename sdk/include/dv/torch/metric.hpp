@@ -12,6 +12,8 @@ struct IMetric {
     virtual dv_status update(const at::Tensor& outputs, const at::Tensor& labels) noexcept = 0;
     /// *out lives until the next call on this object.
     virtual dv_status compute(const NamedTensor** out, std::uint64_t* n) noexcept = 0;
+    /// The same lifetime.
+    virtual dv_status state(const NamedTensor** out, std::uint64_t* n) noexcept = 0;
 
 protected:
     ~IMetric() = default;
@@ -33,6 +35,9 @@ struct Metric : TorchKind<Metric, abi::v1::IMetric, MetricDoor, MetricProxy> {
     /// The values so far, each a 0-dim tensor on the device, under the name in which it is logged ("accuracy" becomes
     /// "val/accuracy"). The names do not depend on what was gathered. [step]
     virtual std::vector<NamedTensor> compute() const = 0;
+    /// The tensors that hold what was gathered, as handles: a checkpoint keeps their values, and a run that goes on from it in
+    /// mid-epoch writes them back in place. Defined from open() on, always of the same shapes. [step]
+    virtual std::vector<NamedTensor> state() { return {}; }
 };
 
 class MetricDoor final : public abi::v1::IMetric {
@@ -45,15 +50,19 @@ public:
         return detail::torch_guard(metric_.host, "update", [&] { metric_.update(outputs, labels); });
     }
     dv_status compute(const abi::v1::NamedTensor** out, std::uint64_t* n) noexcept override {
-        return detail::torch_guard(metric_.host, "compute", [&] {
-            values_ = metric_.compute();
-            lent_ = detail::borrow(values_);
-            *out = lent_.data();
-            *n = lent_.size();
-        });
+        return detail::torch_guard(metric_.host, "compute", [&] { lend(metric_.compute(), out, n); });
+    }
+    dv_status state(const abi::v1::NamedTensor** out, std::uint64_t* n) noexcept override {
+        return detail::torch_guard(metric_.host, "state", [&] { lend(metric_.state(), out, n); });
     }
 
 private:
+    void lend(std::vector<NamedTensor> tensors, const abi::v1::NamedTensor** out, std::uint64_t* n) {
+        values_ = std::move(tensors);
+        lent_ = detail::borrow(values_);
+        *out = lent_.data();
+        *n = lent_.size();
+    }
     Metric& metric_;
     std::vector<NamedTensor> values_;
     std::vector<abi::v1::NamedTensor> lent_;
@@ -75,6 +84,12 @@ public:
         std::uint64_t n = 0;
         detail::check(host, door_.compute(&values, &n));
         return detail::own(values, n);
+    }
+    std::vector<NamedTensor> state() override {
+        const abi::v1::NamedTensor* tensors = nullptr;
+        std::uint64_t n = 0;
+        detail::check(host, door_.state(&tensors, &n));
+        return detail::own(tensors, n);
     }
 
 private:

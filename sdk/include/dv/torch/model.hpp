@@ -14,9 +14,15 @@
 ///         }
 ///     };
 ///
+/// A model takes the phases of a run that it wants as further bases, as a callback does (dv/callback.hpp); it sees each after the
+/// callbacks:
+///
+///     struct Warming final : dv::Model, dv::OnTrainEpochStart { ... };
+///
 /// Models with layers and delays build a Circuit instead and override forward_sequence() (dv/temporal/circuit.hpp).
 /// Models made of torch::nn modules derive from dv::NnModel (dv/torch/nn_model.hpp).
 
+#include <dv/callback.hpp>
 #include <dv/temporal/recorder.hpp>
 #include <dv/torch/batch.hpp>
 #include <dv/torch/kind.hpp>
@@ -55,7 +61,34 @@ struct LayerFacts {
 /// How a model walks through time (dv::temporal::Plan).
 enum class EnginePlan : std::int32_t { fast, reference };
 
+/// What a model that optimizes by itself may do with its batch (Lightning's manual optimization). Optimizers are counted in
+/// manifest order. Valid during manual_step().
+struct ManualOptimization {
+    virtual ~ManualOptimization() = default;
+    virtual std::size_t n_optimizers() const = 0;
+    virtual void zero_grad(std::size_t optimizer) = 0;
+    /// Adds the gradients of `loss`, through the strategy and the precision in force.
+    virtual void backward(const at::Tensor& loss) = 0;
+    virtual void step(std::size_t optimizer) = 0;
+    /// Scales or clamps the optimizer's gradients (trainer.gradient_clip_val cannot be used here).
+    virtual void clip_gradient_norm(std::size_t optimizer, double max_norm) = 0;
+    /// Only the optimizer's parameters get gradients until untoggle().
+    virtual void toggle(std::size_t optimizer) = 0;
+    virtual void untoggle(std::size_t optimizer) = 0;
+};
+
 namespace abi::v1 {
+struct IManualOptimization {
+    virtual std::uint64_t n_optimizers() noexcept = 0;
+    virtual dv_status zero_grad(std::uint64_t optimizer) noexcept = 0;
+    virtual dv_status backward(const at::Tensor& loss) noexcept = 0;
+    virtual dv_status step(std::uint64_t optimizer) noexcept = 0;
+    virtual dv_status clip_gradient_norm(std::uint64_t optimizer, double max_norm) noexcept = 0;
+    virtual dv_status toggle(std::uint64_t optimizer, std::int32_t on) noexcept = 0;
+
+protected:
+    ~IManualOptimization() = default;
+};
 struct LayerFacts {
     dv_str name;
     std::int64_t channels, height, width;
@@ -78,6 +111,11 @@ struct IModel {
     virtual dv_status layers(const LayerFacts** out, std::uint64_t* n) noexcept = 0;
     virtual dv_status record(IRecorder* recorder) noexcept = 0;
     virtual dv_status set_plan(std::int32_t plan) noexcept = 0;
+    virtual std::uint64_t phases() noexcept = 0;
+    virtual dv_status on_phase(std::uint32_t phase, const dv_run* run, const dv_answer* answer) noexcept = 0;
+    virtual std::int32_t optimizes_itself() noexcept = 0;
+    virtual dv_status manual_step(const Batch& batch, ILoss& loss, IManualOptimization& optimization,
+                                  StepOutput& out) noexcept = 0;
 
 protected:
     ~IModel() = default;
@@ -133,10 +171,24 @@ struct Model : TorchKind<Model, abi::v1::IModel, ModelDoor, ModelProxy> {
     }
     /// One batch of training; the default presents, runs and scores. An override may return further values to log. [step]
     virtual StepOutput training_step(const Batch& batch, const Loss& loss) { return scored_step(batch, loss); }
+    /// True for a model that calls its optimizers itself; its batches of training then go to manual_step(). [main]
+    virtual bool optimizes_itself() const { return false; }
+    /// One batch of training of such a model; StepOutput::loss is logged, if there is one. [step]
+    virtual StepOutput manual_step(const Batch& batch, const Loss& loss, ManualOptimization& optimization) {
+        (void)batch, (void)loss, (void)optimization;
+        throw Error("this model says that it optimizes itself, and does not override manual_step()");
+    }
     /// One batch of validation or test, without gradient (batch.split says which). [step]
     virtual StepOutput validation_step(const Batch& batch, const Loss& loss) { return scored_step(batch, loss); }
     /// One batch of prediction → [batch, time, class]. [step]
     virtual at::Tensor predict_step(const Batch& batch) { return forward_sequence(present(batch).frames); }
+
+    /// The phases that it wants, as bits, and one of them; models take them by their bases and need not override these. [step]
+    virtual std::uint64_t phases() { return detail::wanted_phases_of(*this); }
+    virtual void on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer) {
+        Answer say(answer);
+        detail::dispatch_phase_of(*this, phase, RunView(run), say);
+    }
 
     /// For `dvhost describe`: layers, equations with numbers, delays in steps, cost; a few lines of plain text. [main]
     virtual std::string describe() const { return {}; }
@@ -158,6 +210,49 @@ protected:
 
     friend class ModelDoor;
 };
+
+namespace detail {
+class ManualDoor final : public abi::v1::IManualOptimization {
+public:
+    ManualDoor(ManualOptimization& optimization, const dv_host* host) : optimization_(optimization), host_(host) {}
+    std::uint64_t n_optimizers() noexcept override { return optimization_.n_optimizers(); }
+    dv_status zero_grad(std::uint64_t i) noexcept override {
+        return torch_guard(host_, "zero_grad", [&] { optimization_.zero_grad(i); });
+    }
+    dv_status backward(const at::Tensor& loss) noexcept override {
+        return torch_guard(host_, "backward", [&] { optimization_.backward(loss); });
+    }
+    dv_status step(std::uint64_t i) noexcept override {
+        return torch_guard(host_, "step", [&] { optimization_.step(i); });
+    }
+    dv_status clip_gradient_norm(std::uint64_t i, double max_norm) noexcept override {
+        return torch_guard(host_, "clip_gradient_norm", [&] { optimization_.clip_gradient_norm(i, max_norm); });
+    }
+    dv_status toggle(std::uint64_t i, std::int32_t on) noexcept override {
+        return torch_guard(host_, "toggle", [&] { on ? optimization_.toggle(i) : optimization_.untoggle(i); });
+    }
+
+private:
+    ManualOptimization& optimization_;
+    const dv_host* host_;
+};
+
+class ManualProxy final : public ManualOptimization {
+public:
+    ManualProxy(abi::v1::IManualOptimization& door, const dv_host* host) : door_(door), host_(host) {}
+    std::size_t n_optimizers() const override { return door_.n_optimizers(); }
+    void zero_grad(std::size_t i) override { check(host_, door_.zero_grad(i)); }
+    void backward(const at::Tensor& loss) override { check(host_, door_.backward(loss)); }
+    void step(std::size_t i) override { check(host_, door_.step(i)); }
+    void clip_gradient_norm(std::size_t i, double max) override { check(host_, door_.clip_gradient_norm(i, max)); }
+    void toggle(std::size_t i) override { check(host_, door_.toggle(i, 1)); }
+    void untoggle(std::size_t i) override { check(host_, door_.toggle(i, 0)); }
+
+private:
+    abi::v1::IManualOptimization& door_;
+    const dv_host* host_;
+};
+}  // namespace detail
 
 class ModelDoor final : public abi::v1::IModel {
 public:
@@ -225,6 +320,19 @@ public:
     }
     dv_status set_plan(std::int32_t plan) noexcept override {
         return detail::torch_guard(model_.host, "set_plan", [&] { model_.set_plan(static_cast<EnginePlan>(plan)); });
+    }
+    std::uint64_t phases() noexcept override { return model_.phases(); }
+    dv_status on_phase(std::uint32_t phase, const dv_run* run, const dv_answer* answer) noexcept override {
+        return detail::torch_guard(model_.host, detail::phase_hook_name(phase),
+                                   [&] { model_.on_phase(phase, *run, *answer); });
+    }
+    std::int32_t optimizes_itself() noexcept override { return model_.optimizes_itself() ? 1 : 0; }
+    dv_status manual_step(const abi::v1::Batch& batch, abi::v1::ILoss& loss, abi::v1::IManualOptimization& optimization,
+                          abi::v1::StepOutput& out) noexcept override {
+        return detail::torch_guard(model_.host, "manual_step", [&] {
+            detail::ManualProxy manual(optimization, model_.host);
+            lend(model_.manual_step(detail::own(batch), LossProxy(loss, model_.host), manual), out);
+        });
     }
 
 private:
@@ -298,6 +406,18 @@ public:
         detail::check(host, door_.record(&*recorder_));
     }
     void set_plan(EnginePlan plan) override { detail::check(host, door_.set_plan(static_cast<std::int32_t>(plan))); }
+    std::uint64_t phases() override { return door_.phases(); }
+    void on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer) override {
+        detail::check(host, door_.on_phase(phase, &run, &answer));
+    }
+    bool optimizes_itself() const override { return door_.optimizes_itself() != 0; }
+    StepOutput manual_step(const Batch& batch, const Loss& loss, ManualOptimization& optimization) override {
+        abi::v1::StepOutput out{};
+        LossDoor loss_door(loss);
+        detail::ManualDoor manual(optimization, host);
+        detail::check(host, door_.manual_step(detail::borrow(batch), loss_door, manual, out));
+        return {out.loss, out.outputs, out.labels, detail::own(out.metrics, out.n_metrics)};
+    }
 
 private:
     using Step = dv_status (abi::v1::IModel::*)(const abi::v1::Batch&, abi::v1::ILoss&, abi::v1::StepOutput&);

@@ -7,6 +7,7 @@
 #include <dv/torch/kind.hpp>
 #include <dv/torch/parameters.hpp>
 
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -66,6 +67,12 @@ struct GroupOption {
     std::uint32_t n_values;
     std::int32_t is_flag;
 };
+struct IClosure {
+    virtual dv_status call(at::Tensor& loss) noexcept = 0;
+
+protected:
+    ~IClosure() = default;
+};
 struct IOptimizer {
     virtual dv_status build(const NamedTensor* trainable, std::uint64_t n) noexcept = 0;
     virtual dv_status step() noexcept = 0;
@@ -75,6 +82,9 @@ struct IOptimizer {
     virtual dv_status state(const OptimizerState** out, std::uint64_t* n) noexcept = 0;
     virtual dv_status load_state(const OptimizerState* states, std::uint64_t n) noexcept = 0;
     virtual dv_status options(std::uint64_t group, const GroupOption** out, std::uint64_t* n) noexcept = 0;
+    virtual dv_status set_momentum(std::uint64_t group, double momentum) noexcept = 0;
+    virtual dv_status needs_closure(std::int32_t* out) noexcept = 0;
+    virtual dv_status step_with(IClosure& closure) noexcept = 0;
 
 protected:
     ~IOptimizer() = default;
@@ -101,11 +111,22 @@ struct Optimizer : TorchKind<Optimizer, abi::v1::IOptimizer, OptimizerDoor, Opti
     virtual void step() {
         for (std::size_t i = 0; i < groups_.size(); ++i) step_group(groups_[i]);
     }
+    /// Computes the loss of the batch in hand and its gradients anew; the loss, 0-dim.
+    using Closure = std::function<at::Tensor()>;
+    /// True for an optimizer that evaluates the loss several times per step (LBFGS); it is then stepped with step_with() only.
+    virtual bool needs_closure() const { return false; }
+    /// One update; gradients of the first evaluation are there already. [step]
+    virtual void step_with(const Closure& closure) { (void)closure, step(); }
     /// Drops all gradients (they are made anew by the next backward pass). [step]
     virtual void zero_grad();
 
     virtual std::vector<ParameterGroup> groups() const { return groups_; }
     virtual void set_lr(std::size_t group, double value) { groups_.at(group).lr = value; }
+    /// Momentum (SGD) or first beta (Adam) of a group from the next step on. Throws Error if there is no such thing.
+    virtual void set_momentum(std::size_t group, double value) {
+        (void)group, (void)value;
+        throw Error("this optimizer has neither momentum nor betas that a schedule could change");
+    }
 
     /// State tensors in the order of the parameters. [main]
     virtual std::vector<OptimizerState> state() const = 0;
@@ -137,6 +158,13 @@ public:
     dv_status state(const abi::v1::OptimizerState** out, std::uint64_t* n) noexcept override;
     dv_status load_state(const abi::v1::OptimizerState* states, std::uint64_t n) noexcept override;
     dv_status options(std::uint64_t group, const abi::v1::GroupOption** out, std::uint64_t* n) noexcept override;
+    dv_status set_momentum(std::uint64_t group, double momentum) noexcept override {
+        return guarded("set_momentum", [&] { optimizer_.set_momentum(group, momentum); });
+    }
+    dv_status needs_closure(std::int32_t* out) noexcept override {
+        return guarded("needs_closure", [&] { *out = optimizer_.needs_closure() ? 1 : 0; });
+    }
+    dv_status step_with(abi::v1::IClosure& closure) noexcept override;
 
 private:
     template <class Body>
@@ -171,6 +199,13 @@ public:
     std::vector<OptimizerState> state() const override;
     void load_state(std::span<const OptimizerState> states) override;
     std::vector<GroupOption> options(std::size_t group) const override;
+    void set_momentum(std::size_t group, double value) override { detail::check(host, door_.set_momentum(group, value)); }
+    bool needs_closure() const override {
+        std::int32_t out = 0;
+        detail::check(host, door_.needs_closure(&out));
+        return out != 0;
+    }
+    void step_with(const Closure& closure) override;
 
 protected:
     void step_group(ParameterGroup&) override {}  // step() goes through the door as a whole

@@ -124,6 +124,25 @@ void an_empty_start_is_borne(const Subject& subject) {
     expect_same(metric->compute(), fresh_value(subject, part(41, 3)), "after an empty start and as new");
 }
 
+/// What is copied between the handles of two instances, in the middle of gathering, is everything there is.
+void state_continues_where_it_was(const Subject& subject) {
+    const auto metric = subject.make<Metric>(), restored = subject.make<Metric>();
+    const auto before = metric->state();
+    update(*metric, part(41, 3));
+    const auto from = metric->state(), to = restored->state();
+    if (from.empty()) skip("it keeps no state: a run that goes on in mid-epoch forgets what it gathered");
+    expect(before.size() == from.size() && to.size() == from.size(), "its state has ", before.size(), " tensors at first and ",
+           from.size(), " after an update; the same were expected from open() on");
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        expect(to[i].name == from[i].name && to[i].tensor.sizes() == from[i].tensor.sizes(), "its state '", from[i].name,
+               "' has another name or shape before the first update");
+        to[i].tensor.copy_(from[i].tensor);
+    }
+    update(*metric, part(45, 2));
+    update(*restored, part(45, 2));
+    expect_same(restored->compute(), metric->compute(), "after its state was copied and without a break");
+}
+
 void instances_are_independent(const Subject& subject) {
     Plugin plugin = subject.plugin();
     const auto one = plugin.make<Metric>(subject.note().id, subject.config(), "metric.0");
@@ -144,6 +163,7 @@ void check_metric(const Subject& subject, Checks& check) {
     check("metric.computing_changes_nothing", [&] { computing_changes_nothing(subject); });
     check("metric.voids_are_not_scored", [&] { voids_are_not_scored(subject); });
     check("metric.an_empty_start_is_borne", [&] { an_empty_start_is_borne(subject); });
+    check("metric.state_continues_where_it_was", [&] { state_continues_where_it_was(subject); });
     check("metric.instances_are_independent", [&] { instances_are_independent(subject); });
 }
 

@@ -1,10 +1,11 @@
 #include "suites.hpp"
 
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace dv::testing {
 namespace {
@@ -43,12 +44,20 @@ struct Quadratic {
     }
 };
 
-void train(Optimizer& optimizer, const Quadratic& problem, int n_steps) {
-    for (int i = 0; i < n_steps; ++i) {
+/// One step from the gradients of `loss`; of no loss, from none.
+void step(Optimizer& optimizer, const std::function<at::Tensor()>& loss) {
+    const auto evaluate = [&] {
         optimizer.zero_grad();
-        problem.value().backward();
-        optimizer.step();
-    }
+        const at::Tensor value = loss ? loss() : at::zeros({});
+        if (loss) value.backward();
+        return value;
+    };
+    evaluate();
+    optimizer.needs_closure() ? optimizer.step_with(evaluate) : optimizer.step();
+}
+
+void train(Optimizer& optimizer, const Quadratic& problem, int n_steps) {
+    for (int i = 0; i < n_steps; ++i) step(optimizer, [&] { return problem.value(); });
 }
 
 std::shared_ptr<Optimizer> built(const Subject& subject, const Quadratic& problem) {
@@ -81,10 +90,9 @@ void without_a_gradient_nothing_moves(const Subject& subject) {
     const Quadratic problem;
     const auto optimizer = built(subject, problem);
     const auto before = problem.snapshot();
-    optimizer->step();
+    step(*optimizer, {});
     expect(unchanged(problem, before), "step() moves parameters that have no gradient");
-    problem.parameters[0].tensor.square().sum().backward();
-    optimizer->step();
+    step(*optimizer, [&] { return problem.parameters[0].tensor.square().sum(); });
     expect(!same_bits(problem.parameters[0].tensor, before[0]), "'", problem.parameters[0].name,
            "' has a gradient and is not moved");
     expect(same_bits(problem.parameters[1].tensor, before[1]), "'", problem.parameters[1].name,
@@ -194,6 +202,21 @@ void equal_runs_are_equal(const Subject& subject) {
     expect(unchanged(two, one.snapshot()), "two instances with the same gradients end elsewhere");
 }
 
+/// One that has neither momentum nor betas says so; the others show the new value where PyTorch has it.
+void momentum_follows_a_schedule(const Subject& subject) {
+    const Quadratic problem;
+    const auto optimizer = built(subject, problem);
+    const std::string refusal = refusal_of([&] { optimizer->set_momentum(0, 0.625); });
+    if (!refusal.empty()) skip(refusal);
+    for (const GroupOption& option : optimizer->options(0)) {
+        if (option.key != "momentum" && option.key != "betas") continue;
+        expect(!option.values.empty() && option.values[0] == 0.625, "set_momentum(0, 0.625) is not seen in its option '", option.key, "'");
+        train(*optimizer, problem, 3);
+        return;
+    }
+    expect(false, "set_momentum() is accepted, and options() has neither 'momentum' nor 'betas'");
+}
+
 void options_name_the_learning_rate(const Subject& subject) {
     const Quadratic problem;
     const auto optimizer = built(subject, problem);
@@ -217,6 +240,7 @@ void check_optimizer(const Subject& subject, Checks& check) {
     check("optimizer.state_continues_where_it_was", [&] { state_continues_where_it_was(subject); });
     check("optimizer.state_is_copied_in", [&] { state_is_copied_in(subject); });
     check("optimizer.equal_runs_are_equal", [&] { equal_runs_are_equal(subject); });
+    check("optimizer.momentum_follows_a_schedule", [&] { momentum_follows_a_schedule(subject); });
     check("optimizer.options_name_the_learning_rate", [&] { options_name_the_learning_rate(subject); });
 }
 

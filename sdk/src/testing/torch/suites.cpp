@@ -8,7 +8,8 @@ std::vector<Suite> torch_suites() {
     return {{Model::dv_iface, check_model},           {Recurrence::dv_iface, check_recurrence},
             {Solver::dv_iface, check_solver},         {Loss::dv_iface, check_loss},
             {Metric::dv_iface, check_metric},         {Optimizer::dv_iface, check_optimizer},
-            {DataModule::dv_iface, check_datamodule}, {Strategy::dv_iface, check_strategy}};
+            {DataModule::dv_iface, check_datamodule}, {Strategy::dv_iface, check_strategy},
+            {TorchCallback::dv_iface, check_torch_callback}};
 }
 
 std::vector<Suite> all_suites() {

@@ -2,6 +2,7 @@
 /// The suites of the torch kinds.
 
 #include <dv/testing/torch.hpp>
+#include <dv/torch/callback.hpp>
 #include <dv/torch/datamodule.hpp>
 #include <dv/torch/metric.hpp>
 #include <dv/torch/model.hpp>
@@ -20,6 +21,7 @@ void check_metric(const Subject& subject, Checks& check);
 void check_optimizer(const Subject& subject, Checks& check);
 void check_datamodule(const Subject& subject, Checks& check);
 void check_strategy(const Subject& subject, Checks& check);
+void check_torch_callback(const Subject& subject, Checks& check);
 
 /// Fails unless autograd and finite differences agree; `what` names the input.
 void expect_gradient(std::string_view what, const std::function<at::Tensor()>& function, const at::Tensor& leaf);

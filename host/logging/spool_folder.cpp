@@ -1,0 +1,104 @@
+#include "logging/spool_folder.hpp"
+
+#include <dv/error.hpp>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+namespace dvhost::logging {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string six_digits(std::uint64_t number) {
+    std::string text = std::to_string(number);
+    return std::string(text.size() < 6 ? 6 - text.size() : 0, '0') + text;
+}
+
+/// A reader, or whoever comes after a kill, finds the old content or the new one.
+void replace(const fs::path& file, const std::string& bytes) {
+    const fs::path fresh = fs::path(file) += ".tmp";
+    std::ofstream out(fresh, std::ios::binary);
+    out << bytes;
+    out.close();
+    std::error_code failed;
+    if (out) fs::rename(fresh, file, failed);
+    if (!out || failed) {
+        throw dv::IoError("cannot write '" + file.string() + "'" + (failed ? ": " + failed.message() : std::string()));
+    }
+}
+
+std::optional<std::string> content(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return std::nullopt;
+    return std::string{std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+fs::path SpoolFolder::segment(std::uint64_t number) const { return folder_ / (six_digits(number) + ".seg"); }
+fs::path SpoolFolder::spare(std::uint64_t number) const { return folder_ / ("spare-" + std::to_string(number) + ".seg"); }
+
+std::vector<std::uint64_t> SpoolFolder::segments() const {
+    std::vector<std::uint64_t> numbers;
+    std::error_code unreadable;
+    for (const auto& entry : fs::directory_iterator(folder_, unreadable)) {
+        const std::string name = entry.path().filename().string();
+        std::uint64_t number = 0;
+        const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
+        if (read.ec == std::errc{} && std::string_view(read.ptr) == ".seg") numbers.push_back(number);
+    }
+    std::ranges::sort(numbers);
+    return numbers;
+}
+
+void SpoolFolder::write_cursor(const std::string& place, const Cursor& at) const {
+    replace(cursor(place), std::to_string(at.place.segment) + " " + std::to_string(at.place.index) + "\n" + at.position);
+}
+
+std::optional<Cursor> SpoolFolder::read_cursor(const std::string& place) const {
+    const auto bytes = content(cursor(place));
+    if (!bytes) return std::nullopt;
+    Cursor at;
+    const char* const end = bytes->data() + bytes->size();
+    const auto segment = std::from_chars(bytes->data(), end, at.place.segment);
+    if (segment.ec != std::errc{} || segment.ptr == end) return std::nullopt;
+    const auto index = std::from_chars(segment.ptr + 1, end, at.place.index);
+    if (index.ec != std::errc{} || index.ptr == end || *index.ptr != '\n') return std::nullopt;
+    at.position.assign(index.ptr + 1, end);
+    return at;
+}
+
+void SpoolFolder::remove_cursor(const std::string& place) const {
+    std::error_code ignored;
+    fs::remove(cursor(place), ignored);
+}
+
+void SpoolFolder::write_outcome(const std::string& outcome) const { replace(folder_ / "outcome", outcome); }
+std::optional<std::string> SpoolFolder::read_outcome() const { return content(folder_ / "outcome"); }
+
+SpoolLock::SpoolLock(const SpoolFolder& folder) {
+    const fs::path file = folder.path() / "lock";
+    fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd_ < 0) throw dv::IoError("cannot open '" + file.string() + "': " + std::generic_category().message(errno));
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+        ::close(fd_);
+        throw dv::IoError("'" + folder.path().string() + "' belongs to process " + content(file).value_or("?") +
+                          ", which is still there");
+    }
+    const std::string id = std::to_string(::getpid());
+    if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, id.data(), id.size(), 0) < 0) return;  // the number is for people only
+}
+
+SpoolLock::~SpoolLock() { ::close(fd_); }
+
+}  // namespace dvhost::logging
