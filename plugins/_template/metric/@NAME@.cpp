@@ -14,7 +14,11 @@ struct @CLASS_NAME@ final : dv::Metric {
     static constexpr auto params = dv::schema(dv::p("name", &@CLASS_NAME@::name, "confidence",
                                                     "name in logs; with the stage before it, as in val/confidence"));
 
-    void reset() override { sum_.reset(), count_.reset(); }
+    void open() override {
+        sum_ = at::zeros({}, at::kDouble);  // in double: a float loses count after some millions
+        count_ = at::zeros({}, at::kDouble);
+    }
+    void reset() override { sum_.zero_(), count_.zero_(); }
 
     // outputs [batch, time, class], labels [batch, time]; a negative label is not scored.
     void update(const at::Tensor& outputs, const at::Tensor& labels) override {
@@ -22,17 +26,16 @@ struct @CLASS_NAME@ final : dv::Metric {
         const at::Tensor scored = labels.ge(0);
         const at::Tensor right = labels.clamp_min(0).unsqueeze(-1);
         const at::Tensor p = at::softmax(outputs, -1).gather(-1, right).squeeze(-1);
-        // Sums in double: a float loses count after some millions.
-        const at::Tensor sum = p.mul(scored).sum().to(at::kDouble), count = scored.sum().to(at::kDouble);
-        sum_ = sum_.defined() ? sum_.add(sum) : sum;
-        count_ = count_.defined() ? count_.add(count) : count;
+        sum_ = sum_.to(p.device()).add_(p.mul(scored).sum());  // to() moves it at the first batch, and never again
+        count_ = count_.to(p.device()).add_(scored.sum());
     }
 
     // The same names whatever was gathered.
     std::vector<dv::NamedTensor> compute() const override {
-        if (!sum_.defined()) return {{name, at::zeros({}, at::kDouble), false}};
         return {{name, sum_.div(count_.clamp_min(1.0)), false}};
     }
+    // What a checkpoint keeps, so that a run can go on in the middle of an epoch.
+    std::vector<dv::NamedTensor> state() override { return {{"sum", sum_, false}, {"count", count_, false}}; }
 
 private:
     at::Tensor sum_, count_;

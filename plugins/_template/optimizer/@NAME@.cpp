@@ -20,6 +20,13 @@ struct @CLASS_NAME@ final : dv::Optimizer {
                    dv::p("groups", &@CLASS_NAME@::rules, dv::empty,
                          "parameters with other rates, by name pattern; the rest is 'regular'"));
 
+    // A schedule may change the momentum of a group. An optimizer that has none leaves this hook out.
+    void build(std::span<const dv::NamedTensor> trainable) override {
+        Optimizer::build(trainable);
+        momenta_.assign(groups_.size(), momentum);
+    }
+    void set_momentum(std::size_t group, double value) override { momenta_.at(group) = value; }
+
     // State is listed under PyTorch's names, in the order of the parameters, so that checkpoints can be exchanged.
     std::vector<dv::OptimizerState> state() const override {
         std::vector<dv::OptimizerState> out;
@@ -35,20 +42,21 @@ struct @CLASS_NAME@ final : dv::Optimizer {
         }
     }
     std::vector<dv::GroupOption> options(std::size_t group) const override {
-        return {{.key = "lr", .values = {groups_.at(group).lr}}, {.key = "momentum", .values = {momentum}}};
+        return {{.key = "lr", .values = {groups_.at(group).lr}}, {.key = "momentum", .values = {momenta_.at(group)}}};
     }
 
 private:
     void step_group(dv::ParameterGroup& group) override {
         const c10::NoGradGuard parameters_are_leaves;
         std::int64_t parameter = first_of(group);
-        for (const dv::NamedTensor& p : group.parameters) step_parameter(p.tensor, parameter++, group.lr);
+        const double share = momenta_[static_cast<std::size_t>(&group - groups_.data())];
+        for (const dv::NamedTensor& p : group.parameters) step_parameter(p.tensor, parameter++, group.lr, share);
     }
-    void step_parameter(const at::Tensor& p, std::int64_t parameter, double rate) {
+    void step_parameter(const at::Tensor& p, std::int64_t parameter, double rate, double share) {
         if (!p.grad().defined()) return;  // not part of this step
         at::Tensor& v = velocity_[parameter];
         if (!v.defined()) v = at::zeros_like(p);
-        v.mul_(momentum).add_(p.grad());
+        v.mul_(share).add_(p.grad());
         p.sub_(v, rate);
     }
     /// The index of a group's first parameter, counted over all groups.
@@ -60,6 +68,7 @@ private:
         }
         return first;
     }
+    std::vector<double> momenta_;                  // by group
     std::map<std::int64_t, at::Tensor> velocity_;  // by parameter
 };
 

@@ -1,8 +1,7 @@
+#include "counter.hpp"
 #include "scored_steps.hpp"
 
 #include <dv/torch/metric.hpp>
-
-#include <ATen/ops/zeros.h>
 
 #include <string>
 #include <vector>
@@ -24,19 +23,20 @@ struct Accuracy final : dv::Metric {
     }
     void update(const at::Tensor& outputs, const at::Tensor& labels) override {
         const dv::metrics::Scored scored = select(outputs, labels, steps);
-        if (!n_correct_.defined()) {
-            n_correct_ = at::zeros({}, scored.labels.options());
-            n_scored_ = at::zeros({}, scored.labels.options());
-        }
-        n_correct_.add_(scored.outputs.argmax(1).eq(scored.labels).sum());  // a guess never equals a negative label
-        n_scored_.add_(scored.labels.ge(0).sum());
+        const at::Device device = scored.labels.device();
+        n_correct_.on(device).add_(
+            scored.outputs.argmax(1).eq(scored.labels).sum());  // a guess never equals a negative label
+        n_scored_.on(device).add_(scored.labels.ge(0).sum());
     }
     std::vector<dv::NamedTensor> compute() const override {
-        return {{"accuracy", dv::metrics::mean_or_zero(n_correct_, n_scored_), /*trainable=*/false}};
+        return {{"accuracy", dv::metrics::mean_or_zero(n_correct_.value(), n_scored_.value()), /*trainable=*/false}};
+    }
+    std::vector<dv::NamedTensor> state() override {
+        return {{"n_correct", n_correct_.value(), false}, {"n_scored", n_scored_.value(), false}};
     }
 
 private:
-    at::Tensor n_correct_, n_scored_;  // int64 0-dim on the outputs' device; undefined before the first batch
+    dv::metrics::Counter n_correct_, n_scored_;
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <dv/error.hpp>
 
 #include <ATen/ops/arange.h>
-#include <ATen/ops/zeros.h>
 
 #include <sstream>
 
@@ -33,7 +32,6 @@ Scored select(const at::Tensor& outputs, const at::Tensor& labels, Steps steps) 
 }
 
 at::Tensor mean_or_zero(const at::Tensor& sum, const at::Tensor& count) {
-    if (!sum.defined() || !count.defined()) return at::zeros({}, at::kDouble);
     return sum.to(at::kDouble).div(count.clamp_min(1));
 }
 

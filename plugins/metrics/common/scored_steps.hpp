@@ -20,7 +20,7 @@ struct Scored {
 /// do not fit.
 Scored select(const at::Tensor& outputs, const at::Tensor& labels, Steps steps);
 
-/// sum / count as a 0-dim double, 0.0 where nothing was counted. Either may be undefined: nothing was counted.
+/// sum / count as a 0-dim double, 0.0 where nothing was counted.
 at::Tensor mean_or_zero(const at::Tensor& sum, const at::Tensor& count);
 
 }  // namespace dv::metrics

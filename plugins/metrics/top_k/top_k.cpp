@@ -1,8 +1,7 @@
+#include "counter.hpp"
 #include "scored_steps.hpp"
 
 #include <dv/torch/metric.hpp>
-
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <string>
@@ -31,6 +30,7 @@ struct TopK final : dv::Metric {
         if (twice != sorted.end()) {
             throw dv::ParameterError("k", "holds " + std::to_string(*twice) + " twice; name each number once");
         }
+        n_by_rank_ = dv::metrics::Counter({sorted.back()});
     }
     void reset() override {
         n_by_rank_.reset();
@@ -38,36 +38,29 @@ struct TopK final : dv::Metric {
     }
     void update(const at::Tensor& outputs, const at::Tensor& labels) override {
         const dv::metrics::Scored scored = select(outputs, labels, steps);
-        const std::int64_t deepest = std::min(*std::max_element(k.begin(), k.end()), scored.outputs.size(1));
-        start(deepest, scored.labels.options());
+        const at::Device device = scored.labels.device();
+        at::Tensor& n_by_rank = n_by_rank_.on(device);
+        const std::int64_t deepest = std::min(n_by_rank.size(0), scored.outputs.size(1));
         const at::Tensor guesses = std::get<1>(scored.outputs.topk(deepest));  // [n, rank], best first
-        n_by_rank_.add_(guesses.eq(scored.labels.unsqueeze(1)).sum(0));        // a guess never equals a negative label
-        n_scored_.add_(scored.labels.ge(0).sum());
+        // A guess never equals a negative label.
+        n_by_rank.slice(0, 0, deepest).add_(guesses.eq(scored.labels.unsqueeze(1)).sum(0));
+        n_scored_.on(device).add_(scored.labels.ge(0).sum());
     }
     std::vector<dv::NamedTensor> compute() const override {
         std::vector<dv::NamedTensor> values;
         for (const std::int64_t n : k) {
-            at::Tensor hits;
-            if (n_by_rank_.defined()) hits = n_by_rank_.slice(0, 0, std::min(n, n_by_rank_.size(0))).sum();
-            values.push_back({"top_" + std::to_string(n), dv::metrics::mean_or_zero(hits, n_scored_), false});
+            const at::Tensor hits = n_by_rank_.value().slice(0, 0, n).sum();
+            values.push_back({"top_" + std::to_string(n), dv::metrics::mean_or_zero(hits, n_scored_.value()), false});
         }
         return values;
     }
-
-private:
-    void start(std::int64_t n_ranks, const at::TensorOptions& options) {
-        if (!n_by_rank_.defined()) {
-            n_by_rank_ = at::zeros({n_ranks}, options);
-            n_scored_ = at::zeros({}, options);
-        } else if (n_by_rank_.size(0) != n_ranks) {
-            throw dv::Error("the number of classes changed while top_k was gathering: " +
-                            std::to_string(n_by_rank_.size(0)) + " ranks before, " + std::to_string(n_ranks) + " now");
-        }
+    std::vector<dv::NamedTensor> state() override {
+        return {{"n_by_rank", n_by_rank_.value(), false}, {"n_scored", n_scored_.value(), false}};
     }
 
-    // On the outputs' device; undefined before the first batch.
-    at::Tensor n_by_rank_;  // int64 [rank]: how often the label was the largest output, the second largest, ...
-    at::Tensor n_scored_;   // int64 0-dim
+private:
+    dv::metrics::Counter n_by_rank_;  // [rank]: how often the label was the largest output, the second largest, ...
+    dv::metrics::Counter n_scored_;
 };
 
 }  // namespace

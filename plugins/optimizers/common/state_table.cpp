@@ -38,11 +38,18 @@ void StateTable::build(std::vector<StateKey> keys, std::span<const ParameterGrou
 
 at::Tensor StateTable::blank(std::size_t key, std::size_t parameter) const {
     const at::Tensor& like = parameters_[parameter].tensor;
-    if (keys_[key].shape == StateShape::scalar) return at::zeros({}, like.options().dtype(at::kFloat));
+    switch (keys_[key].shape) {
+        case StateShape::scalar: return at::zeros({}, like.options().dtype(at::kFloat));
+        case StateShape::host_scalar: return at::zeros({}, at::TensorOptions(at::kFloat));
+        case StateShape::like_parameter: break;
+    }
     return at::zeros_like(like, at::MemoryFormat::Preserve);
 }
 
-void StateTable::start(std::size_t key, std::size_t parameter) { tensors_[key][parameter] = blank(key, parameter); }
+void StateTable::start(std::size_t key, std::size_t parameter, double value) {
+    tensors_[key][parameter] = blank(key, parameter);
+    if (value != 0.0) tensors_[key][parameter].fill_(value);
+}
 
 std::vector<OptimizerState> StateTable::list() const {
     std::vector<OptimizerState> states;

@@ -15,6 +15,7 @@ namespace dv::optimizers {
 enum class StateShape {
     like_parameter,  ///< the parameter's shape, dtype, device and strides
     scalar,          ///< 0-dim float32 on the parameter's device, as PyTorch's fused optimizers keep "step"
+    host_scalar,     ///< 0-dim float32 on the CPU, as PyTorch's other optimizers do
 };
 
 struct StateKey {
@@ -30,12 +31,13 @@ public:
     /// sliced tensor): the fused kernels walk memory, not indices.
     void build(std::vector<StateKey> keys, std::span<const ParameterGroup> groups);
 
+    std::size_t n_keys() const { return keys_.size(); }
     /// Index of the group's first parameter.
     std::size_t first(std::size_t group) const { return first_.at(group); }
     bool has(std::size_t key, std::size_t parameter) const { return tensors_[key][parameter].defined(); }
     const at::Tensor& at(std::size_t key, std::size_t parameter) const { return tensors_[key][parameter]; }
-    /// New, filled with zeros.
-    void start(std::size_t key, std::size_t parameter);
+    /// New, filled with `value`.
+    void start(std::size_t key, std::size_t parameter, double value = 0.0);
 
     /// For Optimizer::state(): by parameter, then by key.
     std::vector<OptimizerState> list() const;

@@ -33,16 +33,16 @@ struct Sgd final : dv::Optimizer {
     }
     void build(std::span<const dv::NamedTensor> trainable) override {
         Optimizer::build(trainable);
-        std::vector<dv::optimizers::StateKey> keys;
-        if (has_momentum()) keys.push_back({"momentum_buffer", dv::optimizers::StateShape::like_parameter});
-        state_.build(std::move(keys), groups_);
+        state_.build({{"momentum_buffer", dv::optimizers::StateShape::like_parameter}}, groups_);
+        momenta_.assign(groups_.size(), momentum);
     }
+    void set_momentum(std::size_t group, double value) override { momenta_.at(group) = value; }
     std::vector<dv::OptimizerState> state() const override { return state_.list(); }
     void load_state(std::span<const dv::OptimizerState> states) override { state_.load(states); }
     std::vector<dv::GroupOption> options(std::size_t group) const override {
         const dv::ParameterGroup& of = groups_.at(group);
         return {{"lr", {of.lr}},
-                {"momentum", {momentum}},
+                {"momentum", {momenta_.at(group)}},
                 {"dampening", {dampening}},
                 {"weight_decay", {of.weight_decay}},
                 {"nesterov", {nesterov ? 1.0 : 0.0}, true},
@@ -61,35 +61,35 @@ private:
     };
     static constexpr std::size_t kMomentum = 0;
 
-    bool has_momentum() const { return momentum != 0.0; }
-
     void step_group(dv::ParameterGroup& group) override {
         const c10::NoGradGuard parameters_are_leaves;
         starting_.clear();
         going_.clear();
-        std::size_t p = state_.first(static_cast<std::size_t>(&group - groups_.data()));
-        for (const dv::NamedTensor& parameter : group.parameters) add(parameter.tensor, p++);
-        update(group, starting_, /*is_first_step=*/true);
-        update(group, going_, /*is_first_step=*/false);
+        const auto index = static_cast<std::size_t>(&group - groups_.data());
+        std::size_t p = state_.first(index);
+        for (const dv::NamedTensor& parameter : group.parameters) add(parameter.tensor, p++, momenta_[index] != 0.0);
+        update(group, momenta_[index], starting_, /*is_first_step=*/true);
+        update(group, momenta_[index], going_, /*is_first_step=*/false);
     }
     /// The kernel fills buffers on their first step, so parameters without one go in a call of their own.
-    void add(const at::Tensor& parameter, std::size_t p) {
+    void add(const at::Tensor& parameter, std::size_t p, bool has_momentum) {
         at::Tensor gradient = dv::optimizers::gradient_of(parameter);
         if (!gradient.defined()) return;
-        const bool starts = has_momentum() && !state_.has(kMomentum, p);
+        const bool starts = has_momentum && !state_.has(kMomentum, p);
         if (starts) state_.start(kMomentum, p);
         Lists& lists = starts ? starting_ : going_;
         lists.parameters.push_back(parameter);
         lists.gradients.push_back(std::move(gradient));
-        if (has_momentum()) lists.buffers.push_back(state_.at(kMomentum, p));
+        if (has_momentum) lists.buffers.push_back(state_.at(kMomentum, p));
     }
-    void update(const dv::ParameterGroup& group, const Lists& lists, bool is_first_step) const {
+    void update(const dv::ParameterGroup& group, double beta, const Lists& lists, bool is_first_step) const {
         if (lists.parameters.empty()) return;
-        at::_fused_sgd_(lists.parameters, lists.gradients, lists.buffers, group.weight_decay, momentum, group.lr,
-                        dampening, nesterov, maximize, is_first_step);
+        at::_fused_sgd_(lists.parameters, lists.gradients, lists.buffers, group.weight_decay, beta, group.lr, dampening,
+                        nesterov, maximize, is_first_step);
     }
 
     dv::optimizers::StateTable state_;
+    std::vector<double> momenta_;  // by group; a schedule may change them
     Lists starting_, going_;
 };
 

@@ -31,4 +31,12 @@ TEST(@CLASS_NAME@, AveragesOverBatchesAndScoredSteps) {
     EXPECT_NEAR(metric->compute()[0].tensor.item<double>(), (0.75 + 0.25) / 2.0, 1e-6);
 }
 
+TEST(@CLASS_NAME@, GoesOnFromItsState) {
+    Plugin plugin(DV_PLUGIN_UNDER_TEST);
+    const auto first = plugin.make<dv::Metric>("@ID@"), second = plugin.make<dv::Metric>("@ID@");
+    first->update(tensor({std::log(3.0), 0}, {1, 1, 2}), labels({0}, {1, 1}));
+    for (std::size_t i = 0; i < first->state().size(); ++i) second->state()[i].tensor.copy_(first->state()[i].tensor);
+    EXPECT_NEAR(second->compute()[0].tensor.item<double>(), 0.75, 1e-6);
+}
+
 }  // namespace

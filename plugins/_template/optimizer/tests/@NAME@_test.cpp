@@ -26,6 +26,9 @@ TEST(@CLASS_NAME@, StepsDownTheGradientAndFurtherTheSecondTime) {
     EXPECT_LT(max_difference(w.detach(), tensor({0.9, 1.9}, {2})), 1e-6);
     optimizer->step();  // v = 0.5 * 1 + 1
     EXPECT_LT(max_difference(w.detach(), tensor({0.75, 1.75}, {2})), 1e-6);
+    optimizer->set_momentum(0, 0.0);
+    optimizer->step();  // v = 1
+    EXPECT_LT(max_difference(w.detach(), tensor({0.65, 1.65}, {2})), 1e-6);
 }
 
 TEST(@CLASS_NAME@, ListsItsVelocityUnderPyTorchsName) {

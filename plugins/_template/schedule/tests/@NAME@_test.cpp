@@ -9,16 +9,16 @@ namespace {
 TEST(@CLASS_NAME@, RisesLinearlyToOne) {
     Plugin plugin(DV_PLUGIN_UNDER_TEST);
     const auto schedule = plugin.make<dv::Schedule>("@ID@", {{"steps", 10}, {"start", 0.2}});
-    EXPECT_DOUBLE_EQ(schedule.factor({.step = 0}), 0.2);
-    EXPECT_DOUBLE_EQ(schedule.factor({.step = 5}), 0.6);
-    EXPECT_DOUBLE_EQ(schedule.factor({.step = 10}), 1.0);
+    EXPECT_DOUBLE_EQ(schedule.factor({.count = 0}), 0.2);
+    EXPECT_DOUBLE_EQ(schedule.factor({.count = 5}), 0.6);
+    EXPECT_DOUBLE_EQ(schedule.factor({.count = 10}), 1.0);
 }
 
 TEST(@CLASS_NAME@, StaysAtOneAfterwards) {
     Plugin plugin(DV_PLUGIN_UNDER_TEST);
     const auto schedule = plugin.make<dv::Schedule>("@ID@", {{"steps", 10}});
-    EXPECT_DOUBLE_EQ(schedule.factor({.step = 11}), 1.0);
-    EXPECT_DOUBLE_EQ(schedule.factor({.step = 1'000'000}), 1.0);
+    EXPECT_DOUBLE_EQ(schedule.factor({.count = 11}), 1.0);
+    EXPECT_DOUBLE_EQ(schedule.factor({.count = 1'000'000}), 1.0);
 }
 
 TEST(@CLASS_NAME@, IsAskedAfterEveryStep) {

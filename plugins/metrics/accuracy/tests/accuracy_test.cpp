@@ -84,6 +84,21 @@ TEST(Accuracy, ComputingInBetweenDoesNotDisturb) {
     EXPECT_EQ(value(*metric), 0.5);
 }
 
+TEST(Accuracy, StateCopiedIntoAFreshOneGivesTheSame) {
+    const auto first = accuracy(), second = accuracy();
+    first->update(sines(), labels({2, 3, 1, 0, 1, 0}, 3));
+    const auto from = first->state(), to = second->state();
+    ASSERT_EQ(to.size(), 2u);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+        EXPECT_EQ(to[i].name, from[i].name);
+        to[i].tensor.copy_(from[i].tensor);
+    }
+    EXPECT_EQ(value(*second), 0.5);
+    second->reset();
+    EXPECT_EQ(value(*second), 0.0);
+    EXPECT_EQ(value(*first), 0.5);
+}
+
 TEST(Accuracy, RefusesShapesThatDoNotFit) {
     try {
         accuracy()->update(sines(), labels({0, 1}, 1));

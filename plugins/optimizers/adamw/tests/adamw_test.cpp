@@ -1,4 +1,5 @@
 #include "tests/adam_family.hpp"
+#include "tests/golden.hpp"
 
 namespace dv::optimizers::testing {
 
@@ -22,6 +23,14 @@ TEST_P(AdamFamily, WeightDecayStaysOutOfTheMoments) {
     optimizer->step();
     EXPECT_NEAR(number(w.tensor), 1.9, 1e-15);
     EXPECT_EQ(number(optimizer->state()[1].tensor), 0.0);
+}
+
+const std::vector<Golden> kGoldens{
+#include "goldens/adamw.inc"
+};
+
+TEST(AdamWGoldens, FollowsPyTorchAndGoesOnFromItsState) {
+    for (const Golden& golden : kGoldens) expect_follows(golden);
 }
 
 }  // namespace dv::optimizers::testing

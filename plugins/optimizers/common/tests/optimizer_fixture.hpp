@@ -80,6 +80,26 @@ std::string refusal(const Action& action) {
     return "";
 }
 
+/// The plugin's own optimizer.
+inline std::shared_ptr<Optimizer> make(const dv::testing::Config& config = {}) {
+    dv::testing::Plugin plugin(DV_PLUGIN_UNDER_TEST);
+    return plugin.make<Optimizer>({}, config);
+}
+/// The weight after one step from 2, along this gradient.
+inline double after_one_step(const dv::testing::Config& config, double gradient) {
+    const auto optimizer = make(config);
+    const NamedTensor w = scalar_parameter(2.0);
+    optimizer->build(std::vector{w});
+    set_gradient(w.tensor, at::tensor({gradient}, at::TensorOptions(at::kDouble)));
+    optimizer->step();
+    return number(w.tensor);
+}
+
+inline std::vector<std::string> option_keys(const Optimizer& optimizer) {
+    std::vector<std::string> keys;
+    for (const GroupOption& o : optimizer.options(0)) keys.push_back(o.key);
+    return keys;
+}
 inline std::vector<std::string> state_keys(const Optimizer& optimizer) {
     std::vector<std::string> keys;
     for (const OptimizerState& s : optimizer.state()) keys.push_back(std::to_string(s.parameter) + "." + s.key);

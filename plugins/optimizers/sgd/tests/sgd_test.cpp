@@ -1,3 +1,4 @@
+#include "tests/golden.hpp"
 #include "tests/optimizer_fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -65,6 +66,14 @@ double distance_from_reference(const Config& config, const ReferenceSgd& rule, a
         }
     }
     return largest;
+}
+
+const std::vector<Golden> kGoldens{
+#include "goldens/sgd.inc"
+};
+
+TEST(SgdGoldens, FollowsPyTorchAndGoesOnFromItsState) {
+    for (const Golden& golden : kGoldens) expect_follows(golden);
 }
 
 TEST(Sgd, GoesDownTheGradient) {

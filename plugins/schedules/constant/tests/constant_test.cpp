@@ -1,23 +1,33 @@
-#include <dv/testing/load.hpp>
+#include "tests/golden.hpp"
 
-#include <gtest/gtest.h>
+#include <vector>
 
 namespace {
 
+using namespace dv::schedules::testing;
 using dv::testing::Plugin;
+
+const std::vector<Golden> kGoldens{
+#include "goldens/constant.inc"
+};
+
+TEST(ConstantSchedule, EqualsPyTorchsConstantLR) {
+    Plugin plugin(DV_PLUGIN_UNDER_TEST);
+    for (const Golden& golden : kGoldens) expect_equals_golden(plugin, golden);
+}
 
 TEST(ConstantSchedule, LeavesTheRatesAloneUnlessTold) {
     Plugin plugin(DV_PLUGIN_UNDER_TEST);
     const auto schedule = plugin.make<dv::Schedule>();
-    EXPECT_EQ(schedule.factor({.step = 0}), 1.0);
-    EXPECT_EQ(schedule.factor({.step = 1000000, .epoch = 90, .total_steps = 10}), 1.0);
+    EXPECT_EQ(schedule.factor(at(0)), 1.0);
+    EXPECT_EQ(schedule.factor(at(1000000, 10)), 1.0);
 }
 
 TEST(ConstantSchedule, GivesItsFactorAtEveryPoint) {
     Plugin plugin(DV_PLUGIN_UNDER_TEST);
     const auto schedule = plugin.make<dv::Schedule>("constant", {{"factor", 0.25}});
-    EXPECT_EQ(schedule.factor({.step = 0}), 0.25);
-    EXPECT_EQ(schedule.factor({.step = 7, .epoch = 3, .total_steps = 9, .total_epochs = 4}), 0.25);
+    EXPECT_EQ(schedule.factor(at(0)), 0.25);
+    EXPECT_EQ(schedule.factor(at(7, 9)), 0.25);
 }
 
 TEST(ConstantSchedule, NegativeRatesAreRefused) {
