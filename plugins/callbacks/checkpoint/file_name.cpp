@@ -1,8 +1,11 @@
 #include "file_name.hpp"
 
+#include <dv/error.hpp>
+
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <stdexcept>
 
 namespace checkpoint {
@@ -110,6 +113,18 @@ std::string NameTemplate::fill(const Lookup& lookup) const {
         out += formatted(lookup(part.text).value_or(std::int64_t{0}), part.format);
     }
     return out;
+}
+
+NameTemplate name_template(const std::string& parameter, const std::string& text, NameTemplate::Fields fields) {
+    if (text.empty()) throw dv::ParameterError(parameter, "is empty; give a name or a template");
+    try {
+        if (std::filesystem::path(text).is_absolute() || text.find("..") != std::string::npos) {
+            throw std::invalid_argument("must lie in dirpath: no '/' at the front, no '..'");
+        }
+        return {text, fields};
+    } catch (const std::invalid_argument& error) {
+        throw dv::ParameterError(parameter, "is '" + text + "' and " + error.what());
+    }
 }
 
 }  // namespace checkpoint

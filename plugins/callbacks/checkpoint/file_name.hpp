@@ -47,4 +47,7 @@ private:
     Fields fields_;
 };
 
+/// Of a file that must lie in dirpath. Throws dv::ParameterError naming `parameter`.
+NameTemplate name_template(const std::string& parameter, const std::string& text, NameTemplate::Fields fields);
+
 }  // namespace checkpoint

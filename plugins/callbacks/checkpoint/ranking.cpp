@@ -6,6 +6,13 @@
 
 namespace checkpoint {
 
+Ranking::Ranking(Mode mode, std::int64_t k, const std::vector<File>& files) : mode_(mode), k_(k), files_(files) {
+    std::stable_sort(files_.begin(), files_.end(), [&](const File& a, const File& b) {
+        if (!a.score || !b.score) return a.score.has_value() && !b.score;
+        return above(a.score, b.score);
+    });
+}
+
 bool Ranking::would_keep(std::optional<double> score) const {
     if (k_ == 0) return false;
     const File* last = displaced();

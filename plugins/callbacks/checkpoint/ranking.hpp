@@ -22,6 +22,8 @@ public:
 
     /// `k`: how many to keep; -1 all.
     Ranking(Mode mode, std::int64_t k) : mode_(mode), k_(k) {}
+    /// With files of an earlier run, those without a score newest first. More than k stay until the next is added.
+    Ranking(Mode mode, std::int64_t k, const std::vector<File>& files);
 
     bool would_keep(std::optional<double> score) const;
     /// The file that has to go for one more; null while there is room.
@@ -30,6 +32,8 @@ public:
     std::optional<File> add(File file);
 
     const File* best() const { return files_.empty() ? nullptr : &files_.front(); }
+    const File* worst() const { return files_.empty() ? nullptr : &files_.back(); }
+    const std::vector<File>& files() const { return files_; }  ///< best first
     bool holds(const std::filesystem::path& path) const;
 
 private:

@@ -8,18 +8,20 @@
 
 namespace callbacks {
 
-/// Lightning decides from val_check_interval and check_val_every_n_epoch, which a callback does not see. What it sees
-/// says the same: without validation, and for a validation behind an epoch's last batch, the moment is the end of the
-/// training epoch; for a validation within an epoch it is the end of that validation; an epoch without its validation
-/// has no moment.
+/// Lightning's rule: at the end of the training epoch when there is no validation, or one behind every epoch; otherwise at the end
+/// of each validation.
+///
+/// A host of minor 0 does not say when it validates. What it shows says nearly the same: a validation behind an epoch's last
+/// batch is looked at when the training epoch ends, another one when it ends itself, and an epoch without its validation not at
+/// all.
 class WatchRule {
 public:
     /// true: at the end of training epochs. false: at the end of validations. absent: as above.
     void set(std::optional<bool> on_train_epoch_end) { on_train_epoch_end_ = on_train_epoch_end; }
 
     /// The host's hooks, each to be passed on. The last two answer whether this is a moment to look; never outside of
-    /// fit, and never in a sanity check.
-    void fit_start() { *this = WatchRule(on_train_epoch_end_, true); }
+    /// fit, never in a sanity check, and never in a run of which nothing is kept (fast_dev_run).
+    void fit_start(const dv::RunView& run) { *this = WatchRule(on_train_epoch_end_, !run.fast_dev_run()); }
     void fit_end() { fitting_ = false; }
     void train_batch_end(const dv::RunView& run) {
         epoch_complete_ = run->n_batches >= 0 && run->batch_idx + 1 >= run->n_batches;
@@ -27,6 +29,7 @@ public:
     bool validation_end(const dv::RunView& run) {
         if (!in_fit(run)) return false;
         if (on_train_epoch_end_) return !*on_train_epoch_end_;
+        if (const auto each_epoch = run.validates_each_epoch_end()) return !*each_epoch;
         look_at_epoch_end_ = epoch_complete_;
         return !epoch_complete_;
     }
@@ -35,7 +38,8 @@ public:
         look_at_epoch_end_ = false;
         if (!fitting_) return false;
         if (on_train_epoch_end_) return *on_train_epoch_end_;
-        return validated || run->has_validation == 0;
+        if (run->has_validation == 0) return true;
+        return run.validates_each_epoch_end().value_or(validated);
     }
 
     bool in_fit(const dv::RunView& run) const { return fitting_ && run->stage != DV_STAGE_SANITY_CHECK; }

@@ -8,7 +8,8 @@ namespace progress {
 
 namespace {
 
-constexpr std::size_t kWidestBar = 40, kNarrowestBar = 5;  // columns
+constexpr std::size_t kWidestBar = 40, kNarrowestBar = 5, kAroundBar = 10;  // columns
+constexpr std::size_t kRoomForBoth = 56;  // of the loop in hand, for the other one to be shown as well
 
 template <class... Arguments>
 std::string print(const char* format, Arguments... arguments) {
@@ -75,10 +76,20 @@ std::string bar(double share, std::size_t width, Glyphs glyphs) {
     return out + std::string(width - (eighths + 7) / 8, ' ');
 }
 
+std::string around_text(const Position& at, Glyphs glyphs) {
+    const std::string head = " | " + std::string(at.label) + ": ";
+    if (at.total < 0) return head + counts(at);
+    return head + print("%3d%%", static_cast<int>(100 * share(at))) + "|" + bar(share(at), kAroundBar, glyphs) + "| " +
+           counts(at);
+}
+
 }  // namespace
 
-std::string bar_line(const Position& at, Glyphs glyphs, int width) {
-    const auto room = static_cast<std::size_t>(std::max(width, 1));
+std::string bar_line(const Position& at, Glyphs glyphs, int width, const Position* around) {
+    const auto whole = static_cast<std::size_t>(std::max(width, 1));
+    const std::string behind = around ? around_text(*around, glyphs) : std::string();
+    const bool has_both = around && whole >= columns(behind) + kRoomForBoth;
+    const std::size_t room = has_both ? whole - columns(behind) : whole;
     std::string head = std::string(at.label) + ": ";
     std::string tail = counts(at) + " " + times(at);
     const bool has_bar = at.total >= 0;
@@ -93,9 +104,9 @@ std::string bar_line(const Position& at, Glyphs glyphs, int width) {
         if (used > room) break;
         tail += " " + metric;
     }
-    if (!has_bar || least > room) return cut(head + tail, room);
+    if (!has_bar || least > room) return cut(head + tail, whole);
     const std::size_t bar_width = std::min(kWidestBar, room - columns(head) - columns(tail) - 2);
-    return head + "|" + bar(share(at), bar_width, glyphs) + "|" + tail;
+    return head + "|" + bar(share(at), bar_width, glyphs) + "|" + tail + (has_both ? behind : std::string());
 }
 
 std::string plain_line(const Position& at) {

@@ -22,8 +22,10 @@ enum class Glyphs { unicode, ascii };
 
 /// For a terminal, at most `width` columns:
 ///     Epoch 3:  47%|████▋     | 443/938 [00:14<00:16, 30.2it/s] train/loss 0.412
-/// Metrics that find no room are left out, the last first; then the bar is.
-std::string bar_line(const Position& at, Glyphs glyphs, int width);
+/// Metrics that find no room are left out, the last first; then the bar is. `around`: the loop in which this one runs, shown behind it
+/// where there is room for both:
+///     Validation:  30%|███       | 3/10 [00:01<00:02, 3it/s] | Epoch 3:  47%|████▋     | 443/938
+std::string bar_line(const Position& at, Glyphs glyphs, int width, const Position* around = nullptr);
 
 /// For a log:  Epoch 3: 443/938 (47%) [00:14<00:16, 30.2it/s] train/loss 0.412
 std::string plain_line(const Position& at);

@@ -145,7 +145,10 @@ private:
         const Position at = position(loop, time, &loop == &train_ ? chosen(run) : std::vector<std::string>());
         if (interactive_) {
             next_time_ = time + kRedraw;
-            const std::string line = bar_line(at, glyphs_, console_->width(console_->self));
+            const bool is_within = &loop == &evaluation_ && fitting_ && train_.active;
+            const Position around = position(train_, time, {});
+            const std::string line =
+                bar_line(at, glyphs_, console_->width(console_->self), is_within ? &around : nullptr);
             console_->status(console_->self, dv::detail::borrow(line));
         } else {
             next_time_ = time + refresh_seconds;

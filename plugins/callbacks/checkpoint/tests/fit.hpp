@@ -21,6 +21,8 @@ struct Fit {
     double seconds_per_batch = 0.0;
     std::optional<int> throws_after_step = std::nullopt;  ///< an exception instead of the next batch
     std::string message = "the loss is NaN";
+    bool fast_dev_run = false;
+    int first_epoch = 0;  ///< of a run that goes on
 };
 
 class Runner {
@@ -28,6 +30,10 @@ public:
     Runner(dv::testing::CallbackHandle& callback, dv::testing::Host& host, const Fit& fit)
         : callback_(callback), host_(host), fit_(fit) {
         run_.has_validation(!fit.x.empty());
+        run_.validates_each_epoch_end(!fit.x.empty() && fit.validate_every_n_epochs == 1 &&
+                                      fit.validate_every_n_batches == 0);
+        run_.fast_dev_run(fit.fast_dev_run);
+        if (host.minor == 0) run_.of_minor_0();
     }
 
     void run() {
@@ -36,11 +42,13 @@ public:
             step(DV_VALIDATION_START, DV_STAGE_SANITY_CHECK);
             step(DV_VALIDATION_END, DV_STAGE_SANITY_CHECK);
         }
-        for (epoch_ = 0; epoch_ < fit_.epochs && !full() && !failed_; ++epoch_) train_epoch();
+        global_step_ = fit_.first_epoch * fit_.batches;
+        for (epoch_ = fit_.first_epoch; epoch_ < fit_.epochs && !full() && !failed_; ++epoch_) train_epoch();
         run_.epoch(epoch_);
         if (failed_) return;
         step(DV_TRAIN_END);
         step(DV_FIT_END);
+        step(DV_TEARDOWN, DV_STAGE_NONE);
     }
 
 private:

@@ -35,10 +35,13 @@ protected:
     /// One epoch per value, of one batch and its validation, which logs x.
     Stop train(const Config& config, const std::vector<double>& values) {
         auto callback = make(config);
+        return train(callback, values);
+    }
+    Stop train(CallbackHandle& callback, const std::vector<double>& values, int first_epoch = 0) {
         RunBuilder run;
-        run.has_validation();
+        run.validates_each_epoch_end();
         callback.phase(DV_FIT_START, run);
-        for (int epoch = 0; epoch < static_cast<int>(values.size()); ++epoch) {
+        for (int epoch = first_epoch; epoch < static_cast<int>(values.size()); ++epoch) {
             const double x = values[static_cast<std::size_t>(epoch)];
             run.epoch(epoch).batch(0, 1);
             callback.phase(DV_TRAIN_BATCH_END, run.stage(DV_STAGE_TRAIN));
@@ -93,6 +96,53 @@ TEST_F(EarlyStoppingTest, WithoutCheckFiniteANanIsJustNoImprovement) {
 
 TEST_F(EarlyStoppingTest, PatienceZeroStopsAtTheFirstValueThatIsNoImprovement) {
     EXPECT_EQ(train({{"patience", 0}}, {3, 2, 2}).epoch, 2);
+}
+
+TEST_F(EarlyStoppingTest, BelowTheFloorPatienceDoesNotCount) {
+    const Config config{{"mode", "max"}, {"floor", 0.7}, {"patience", 2}};
+    EXPECT_EQ(train(config, {0.1, 0.1, 0.1, 0.1, 0.1}).epoch, -1);
+    EXPECT_EQ(train(config, {0.1, 0.1, 0.1, 0.7, 0.6, 0.5}).epoch, 5);  // armed at 0.7, and stays so
+    EXPECT_EQ(train(config, {0.1, 0.8, 0.9, 0.9, 0.95, 0.9, 0.9}).epoch, 6);
+    EXPECT_EQ(train({{"floor", 2.0}, {"patience", 1}}, {9, 9, 2, 3}).epoch, 3);
+    EXPECT_EQ(train({{"mode", "max"}, {"floor", 0.7}}, {0.1, kNan}).epoch, 1);
+}
+
+TEST_F(EarlyStoppingTest, ItsStateHasLightningsNames) {
+    auto callback = make({{"patience", 3}});
+    EXPECT_EQ(callback.state_key(), "EarlyStopping{'monitor': 'x', 'mode': 'min'}");
+    train(callback, {6, 5, 5, 5, 5, 5});
+    EXPECT_EQ(callback.save_state(),
+              (Config{{"wait_count", 3},
+                      {"stopped_epoch", 4},
+                      {"best_score", 5.0},
+                      {"patience", 3},
+                      {"stopping_reason", 3},
+                      {"stopping_reason_message", "x did not improve in the last 3 check(s); its best value was 5"},
+                      {"armed", true}}));
+    for (const auto& [value, reason] : {std::pair{8.0, 0}, {1.0, 1}, {99.0, 2}, {kNan, 4}}) {
+        auto other = make({{"stopping_threshold", 2.0}, {"divergence_threshold", 50.0}});
+        train(other, {9, value});
+        EXPECT_EQ(other.save_state().get("stopping_reason")->number(), reason) << value;
+    }
+}
+
+TEST_F(EarlyStoppingTest, ARunThatGoesOnStopsWhereAnUninterruptedOneDoes) {
+    const std::vector<double> values{6, 5, 5, 5, 5, 5};
+    for (int cut = 1; cut < 5; ++cut) {
+        auto first = make({{"patience", 3}});
+        train(first, {values.begin(), values.begin() + cut});
+        auto second = make({{"patience", 9}});
+        second.load_state(first.save_state());  // patience too
+        EXPECT_EQ(train(second, values, cut).epoch, 4) << cut;
+    }
+}
+
+TEST_F(EarlyStoppingTest, ARunOfWhichNothingIsKeptIsNotStopped) {
+    auto callback = make();
+    RunBuilder run;
+    run.fast_dev_run().metric("x", kNan);
+    callback.phase(DV_FIT_START, run);
+    EXPECT_FALSE(callback.phase(DV_TRAIN_EPOCH_END, run).stopped());
 }
 
 TEST_F(EarlyStoppingTest, AMissingMetricIsAnErrorThatListsThoseThereAre) {
@@ -152,9 +202,17 @@ TEST_F(EarlyStoppingMoments, AValidationWithinAnEpochIsLookedAtWhenItEnds) {
     EXPECT_TRUE(looks(callback, DV_VALIDATION_END, run.stage(DV_STAGE_VALIDATE)));
 }
 
-TEST_F(EarlyStoppingMoments, AValidationBehindTheLastBatchIsLookedAtWhenTheEpochEnds) {
+TEST_F(EarlyStoppingMoments, AfterTheOneValidationOfEveryEpochItIsLookedAtWhenTheEpochEnds) {
     RunBuilder run;
-    run.has_validation();
+    run.validates_each_epoch_end();
+    auto callback = ready({}, run);
+    EXPECT_FALSE(looks(callback, DV_VALIDATION_END, run.stage(DV_STAGE_VALIDATE)));
+    EXPECT_TRUE(looks(callback, DV_TRAIN_EPOCH_END, run.stage(DV_STAGE_TRAIN)));
+}
+
+TEST_F(EarlyStoppingMoments, OnAFirstHostAValidationBehindTheLastBatchIsLookedAtWhenTheEpochEnds) {
+    RunBuilder run;
+    run.has_validation().of_minor_0();
     auto callback = ready({}, run);
     callback.phase(DV_TRAIN_BATCH_END, run.batch(3, 4));
     EXPECT_FALSE(looks(callback, DV_VALIDATION_END, run.stage(DV_STAGE_VALIDATE)));

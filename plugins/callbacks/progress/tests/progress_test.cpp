@@ -186,6 +186,27 @@ TEST_F(ProgressTest, AValidationWithinAnEpochDoesNotSlowItsSpeedDown) {
     EXPECT_NE(line.find("6/10 [16:46<00:04, 1it/s]"), std::string::npos) << line;
 }
 
+TEST_F(ProgressTest, AValidationWithinAnEpochShowsBothBars) {
+    console().width = 100;
+    auto bar = on_terminal({{"glyphs", "ascii"}});
+    begin_fit(bar);
+    batches(bar, DV_TRAIN_BATCH_END, 0, 5, 10, 1.0);
+    bar.phase(DV_VALIDATION_START, run.stage(DV_STAGE_VALIDATE));
+    EXPECT_EQ(
+        batches(bar, DV_VALIDATION_BATCH_END, 0, 3, 4, 1.0).back(),
+        "Validation:  75%|##################      | 3/4 [00:03<00:01, 1it/s] | Epoch 0:  50%|#####     | 5/10");
+    for (int width = 1; width < 160; ++width) {
+        console().width = width;
+        ASSERT_LE(batches(bar, DV_VALIDATION_BATCH_END, 2, 1, 4, 1.0).back().size(), static_cast<std::size_t>(width));
+    }
+    bar.phase(DV_VALIDATION_END, run);
+    bar.phase(DV_TRAIN_EPOCH_END, run.stage(DV_STAGE_TRAIN));
+    bar.phase(DV_FIT_END, run);
+    console().width = 100;
+    bar.phase(DV_VALIDATION_START, run.stage(DV_STAGE_VALIDATE));
+    EXPECT_EQ(batches(bar, DV_VALIDATION_BATCH_END, 0, 1, 4, 1.0).back().find("Epoch"), std::string::npos);
+}
+
 TEST_F(ProgressTest, TheSpeedFollowsTheRecentPast) {
     console().width = 70;
     auto bar = on_terminal({{"glyphs", "ascii"}});

@@ -1,0 +1,35 @@
+#pragma once
+/// Gives parameter groups rates of a callback's own, whatever the schedule makes of them.
+
+#include <dv/torch/callback.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace callbacks {
+
+/// By factors on the scheduled rates, which are kept: a run that goes on finds them in its state. The rates of the run view are those
+/// with the factors.
+class RateControl {
+public:
+    /// From now on the group has the rate `target`, until the schedule changes it. `now` is the rate that the run view shows. Throws
+    /// dv::Error when that is 0.
+    void set(dv::Training& training, std::string_view group, double now, double target);
+    /// Sets the factors of an earlier process again; in on_train_start.
+    void restore(dv::Training& training) const;
+
+    void save(dv::StateWriter& out) const;
+    void load(const dv::StateReader& state);
+
+private:
+    std::map<std::string, double, std::less<>> factors_;
+};
+
+using Rates = std::map<std::string, double, std::less<>>;
+
+/// A table of numbers in a state.
+void save_numbers(dv::StateWriter& out, std::string_view key, const Rates& numbers);
+Rates load_numbers(const dv::StateReader& state, std::string_view key);
+
+}  // namespace callbacks
