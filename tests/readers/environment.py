@@ -1,4 +1,4 @@
-"""Makes the Python environment in which PyTorch reads our files, once.
+"""Makes the Python environment in which other programs read our files, once.
 
     environment.py <requirements.txt>                        prints its interpreter
     environment.py <requirements.txt> <script> <argument>... runs a script in it
@@ -11,7 +11,6 @@ import fcntl
 import glob
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -63,18 +62,29 @@ def link_or_copy(source, target):
         shutil.copy2(source, target)
 
 
-def install(python, site, requirements):
+def torch_version(requirements):
+    """The version of PyTorch that is asked for; None if none is."""
+    return next((line.removeprefix("torch==") for line in read_requirements(requirements) if line.startswith("torch==")), None)
+
+
+def pip_install(python, *arguments):
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
+                    "--only-binary", ":all:", *arguments], check=True)
+
+
+def install_torch(python, site, requirements):
+    """PyTorch and what else is listed, without following dependencies. Returns where it came from."""
     wanted = read_requirements(requirements)
-    version = next(re.fullmatch(r"torch==(.+)", line)[1] for line in wanted if line.startswith("torch=="))
-    unpacked = bootstrapped_torch(version)
+    unpacked = bootstrapped_torch(torch_version(requirements))
     if unpacked:
         for entry in os.listdir(unpacked):
             if entry != "bin":
                 shutil.copytree(os.path.join(unpacked, entry), os.path.join(site, entry), copy_function=link_or_copy,
                                 dirs_exist_ok=True)
         wanted = [line for line in wanted if not line.startswith(("torch==", "nvidia-cuda-"))]
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile",
-                    "--only-binary", ":all:", *wanted], check=True)
+    pip_install(python, "--no-deps", *wanted)
+    placeholders.write(os.path.join(site, "torch", "lib"))
+    subprocess.run([python, "-W", "ignore", "-c", "import torch, torch.optim; torch.optim.SGD([torch.zeros(1)])"], check=True)
     return unpacked or "PyPI"
 
 
@@ -85,11 +95,13 @@ def make(folder, requirements):
     python = os.path.join(folder, "bin", "python")
     site = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"], check=True,
                           capture_output=True, text=True).stdout.strip()
-    source = install(python, site, requirements)
-    placeholders.write(os.path.join(site, "torch", "lib"))
-    subprocess.run([python, "-W", "ignore", "-c", "import torch, torch.optim; torch.optim.SGD([torch.zeros(1)])"], check=True)
+    if torch_version(requirements):
+        what = f"torch from {install_torch(python, site, requirements)}"
+    else:  # a tool with its dependencies as it asks for them
+        pip_install(python, "--requirement", requirements)
+        what = ", ".join(read_requirements(requirements))
     with open(os.path.join(folder, READY), "w", encoding="utf-8") as file:
-        file.write(f"torch from {source}, made in {time.monotonic() - began:.0f} s\n")
+        file.write(f"{what}, made in {time.monotonic() - began:.0f} s\n")
 
 
 def prepare(requirements):
@@ -105,8 +117,9 @@ if __name__ == "__main__":
     try:
         interpreter = prepare(sys.argv[1])
     except (OSError, subprocess.CalledProcessError) as problem:
-        sys.exit(f"FAILED: the environment in which PyTorch reads our files could not be made: {problem}. It needs a network, "
-                 "a C compiler, binutils and venv (Debian: python3-venv). To leave these tests out: ctest --label-exclude readers.")
+        sys.exit(f"FAILED: the environment in which {os.path.basename(sys.argv[1])} reads our files could not be made: {problem}. "
+                 "It needs a network, a C compiler, binutils and venv (Debian: python3-venv). To leave these tests out: "
+                 "ctest --label-exclude readers.")
     if sys.argv[2:]:
         os.execv(interpreter, [interpreter, "-B", *sys.argv[2:]])
     print(interpreter)

@@ -3,6 +3,7 @@
 #include <dv/error.hpp>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
@@ -35,9 +36,14 @@ std::size_t write_bytes(int file, std::string_view text) {
     return done;
 }
 
-int open_empty(const std::filesystem::path& path) {
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-    if (file < 0) throw_io(path, "cannot make", errno);
+/// An open file that belongs to this LineFile alone. Two loggers with one file would tear each other's lines.
+int open_alone(const std::filesystem::path& path) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file < 0) throw_io(path, "cannot open", errno);
+    if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        ::close(file);
+        throw dv::IoError("'" + path.string() + "' is being written by another logger; give this one a 'path' or a 'name' of its own");
+    }
     return file;
 }
 
@@ -63,7 +69,12 @@ void sync_folder(const std::filesystem::path& folder) {
 class Replacement {
 public:
     explicit Replacement(const std::filesystem::path& target)
-        : target_(target), path_(target.string() + ".tmp"), file_(open_empty(path_)) {}
+        : target_(target), path_(target.string() + ".tmp"), file_(open_alone(path_)) {
+        if (::ftruncate(file_, 0) == 0) return;
+        const int reason = errno;
+        ::close(file_);
+        throw_io(path_, "cannot empty", reason);
+    }
     ~Replacement() {
         if (file_ < 0) return;
         ::close(file_);
@@ -106,7 +117,7 @@ LineFile::LineFile(std::filesystem::path path, std::int64_t gather)
     std::error_code failed;
     if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), failed);
     if (failed) throw_io(path_.parent_path(), "cannot make the folder", failed.value());
-    file_ = open_empty(path_);
+    file_ = open_alone(path_);
     struct stat facts {};
     regular_ = ::fstat(file_, &facts) == 0 && S_ISREG(facts.st_mode);
     const auto real = std::filesystem::canonical(path_, failed);  // a rename must not take the place of a link
@@ -122,7 +133,26 @@ LineFile::~LineFile() {
     ::close(file_);
 }
 
+void LineFile::cut(std::uint64_t bytes) {
+    struct stat facts {};
+    if (regular_) {
+        if (::fstat(file_, &facts) != 0) throw_io(path_, "cannot read", errno);
+        if (static_cast<std::uint64_t>(facts.st_size) < bytes) {
+            throw dv::IoError("'" + path_.string() + "' is shorter than it was: it cannot be continued");
+        }
+        if (::ftruncate(file_, static_cast<off_t>(bytes)) != 0) throw_io(path_, "cannot cut", errno);
+    }
+    size_ = bytes;
+    is_cut_ = true;
+}
+
+bool LineFile::would_replace() const {
+    struct stat facts {};
+    return !is_cut_ && regular_ && ::fstat(file_, &facts) == 0 && facts.st_size > 0;
+}
+
 void LineFile::add(std::string_view lines, double wall_time) {
+    if (!is_cut_) cut(0);
     waiting_ += lines;
     n_waiting_ += std::count(lines.begin(), lines.end(), '\n');
     const bool slow = std::abs(wall_time - last_write_) >= kSlow;  // a clock set back must not stop the writing
@@ -148,11 +178,13 @@ void LineFile::write() {
 }
 
 void LineFile::sync() {
+    if (!is_cut_) cut(0);
     write();
     if (const int reason = sync_file(file_)) fail("cannot write", reason);
 }
 
 void LineFile::rewrite(std::string_view head, std::uint64_t skip, const MapLine& line) {
+    if (!is_cut_) cut(0);
     write();
     if (!regular_) throw dv::IoError("cannot rewrite '" + path_.string() + "': it is no regular file");
     Replacement fresh(path_);

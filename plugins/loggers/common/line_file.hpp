@@ -14,13 +14,21 @@ namespace loggers {
 /// lost, nothing is there twice.
 class LineFile {
 public:
-    /// Makes the file, empty, and the folders above it. At most `gather` lines wait before they are written.
-    /// Throws dv::IoError.
+    /// Opens the file, or makes it and the folders above it. At most `gather` lines wait before they are written. What the file
+    /// holds stays until it is cut, at the latest to nothing by the first line. Throws dv::IoError, also when somebody else is
+    /// writing the file.
     LineFile(std::filesystem::path path, std::int64_t gather);
     /// Writes what waits, if it can; whoever wants to know whether it could calls write() before.
     ~LineFile();
     LineFile(const LineFile&) = delete;
     LineFile& operator=(const LineFile&) = delete;
+
+    /// Goes on behind the first `bytes` of what was there; before the first line. Throws dv::IoError, also when there are not
+    /// so many.
+    void cut(std::uint64_t bytes);
+    const std::filesystem::path& path() const { return path_; }
+    /// Whether the file holds anything that will be lost with the first line.
+    bool would_replace() const;
 
     /// Takes lines, each with its "\n". They are written at once when the last write lies more than a second back by
     /// `wall_time` [s], so that a slow run is always up to date on disk; otherwise when enough of them wait.
@@ -31,6 +39,9 @@ public:
     void write();
     /// write(), and returns when the disk has it.
     void sync();
+
+    /// Bytes of whole lines in the file; all lines, after write().
+    std::uint64_t size() const { return size_; }
 
     /// Replaces the file's content by `head` and what `line` makes of each line behind the first `skip` bytes. It goes
     /// through `<path>.tmp` and a rename: a reader, or a crash, finds the old content or the new one. Lines that wait
@@ -47,6 +58,7 @@ private:
     int file_;
     bool regular_ = true;     // false: a device or a pipe, which cannot be cut
     std::uint64_t size_ = 0;  // bytes of whole lines in the file
+    bool is_cut_ = false;     // what was there before is gone
     bool torn_ = false;       // there may be bytes behind size_
     std::string waiting_;
     std::int64_t n_waiting_ = 0;

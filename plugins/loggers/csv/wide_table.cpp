@@ -1,5 +1,6 @@
 #include "wide_table.hpp"
 
+#include "earlier_rows.hpp"
 #include "number_text.hpp"
 
 #include <algorithm>
@@ -24,17 +25,6 @@ std::vector<std::size_t> sources(const std::vector<std::string>& names, const st
     return from;
 }
 
-/// Cells of a row of ours: numbers and nothing, so never in quotes.
-void split(std::string_view line, std::vector<std::string_view>& cells) {
-    cells.clear();
-    for (std::size_t from = 0;;) {
-        const std::size_t comma = line.find(',', from);
-        cells.push_back(line.substr(from, comma - from));
-        if (comma == std::string_view::npos) return;
-        from = comma + 1;
-    }
-}
-
 }  // namespace
 
 const Dialect kPlain{[](std::string& out, double value) { loggers::append_number(out, value); }, "\n"};
@@ -53,13 +43,22 @@ void append_field(std::string& out, std::string_view text) {
     out += '"';
 }
 
-WideTable::WideTable(loggers::LineFile& file, const Dialect& dialect)
-    : file_(file), dialect_(dialect), names_{std::string(kEpoch), std::string(kStep)} {}
+WideTable::WideTable(loggers::LineFile& file, const Dialect& dialect, Rows rows)
+    : file_(file), dialect_(dialect), names_{std::string(kEpoch), std::string(kStep)}, count_(rows.count) {
+    if (count_ == 0) return;
+    names_ = std::move(rows.names);
+    header_size_ = rows.header_size;
+}
 
 void WideTable::add(const dv::Row& row) {
-    const auto known = [&](const dv_metric& metric) { return has(dv::detail::view(metric.name)); };
-    if (!std::ranges::all_of(row.metrics, known)) add_columns(row);
+    for (std::size_t i = 0; i < row.metrics.size(); ++i) {
+        const std::size_t at = column_of(row, i);
+        if (at < names_.size() && names_[at] == dv::detail::view(row.metrics[i].name)) continue;
+        add_columns(row);
+        break;
+    }
     put_row(row);
+    ++count_;
     if (header_size_ != 0) return file_.add(line_, row.wall_time);
     const std::string head = header(names_);
     header_size_ = head.size();
@@ -70,9 +69,11 @@ std::size_t WideTable::column(std::string_view name) const {
     return static_cast<std::size_t>(std::lower_bound(names_.begin(), names_.end(), name) - names_.begin());
 }
 
-bool WideTable::has(std::string_view name) const {
-    const std::size_t at = column(name);
-    return at < names_.size() && names_[at] == name;
+std::size_t WideTable::column_of(const dv::Row& row, std::size_t i) {
+    const std::string_view name = dv::detail::view(row.metrics[i].name);
+    if (columns_.size() <= i) columns_.resize(row.metrics.size(), kNone);
+    if (columns_[i] >= names_.size() || names_[columns_[i]] != name) columns_[i] = column(name);
+    return columns_[i];
 }
 
 void WideTable::add_columns(const dv::Row& row) {
@@ -89,7 +90,7 @@ void WideTable::rewrite_with(const std::vector<std::string>& names) {
     const std::string head = header(names);
     std::vector<std::string_view> cells;
     file_.rewrite(head, header_size_, [&](std::string_view line, std::string& out) {
-        split(trimmed(line), cells);
+        split_cells(trimmed(line), cells);
         for (std::size_t i = 0; i < from.size(); ++i) {
             if (i != 0) out += ',';
             if (from[i] != kNone) out += cells.at(from[i]);
@@ -97,10 +98,6 @@ void WideTable::rewrite_with(const std::vector<std::string>& names) {
         out += dialect_.line_end;
     });
     header_size_ = head.size();
-}
-
-std::string_view WideTable::trimmed(std::string_view line) {
-    return line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
 }
 
 std::string WideTable::header(const std::vector<std::string>& names) const {
@@ -114,7 +111,7 @@ std::string WideTable::header(const std::vector<std::string>& names) const {
 
 void WideTable::put_row(const dv::Row& row) {
     cells_.assign(names_.size(), std::nullopt);
-    for (const dv_metric& metric : row.metrics) cells_[column(dv::detail::view(metric.name))] = metric.value;
+    for (std::size_t i = 0; i < row.metrics.size(); ++i) cells_[column_of(row, i)] = row.metrics[i].value;
     const std::size_t step = column(kStep), epoch = column(kEpoch);
     line_.clear();
     for (std::size_t i = 0; i < cells_.size(); ++i) {

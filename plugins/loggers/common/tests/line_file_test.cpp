@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -38,7 +39,29 @@ TEST_F(LineFileTest, MakesFoldersAndReplacesWhatWasThere) {
     const fs::path deep = folder / "a" / "b" / "rows.txt";
     { loggers::LineFile(deep, 1).add("old\n", 0.0); }
     loggers::LineFile file(deep, 1);
-    EXPECT_EQ(content(deep), "");
+    EXPECT_TRUE(file.would_replace());
+    EXPECT_EQ(content(deep), "old\n") << "until there is something else";
+    file.add("new\n", 0.0);
+    EXPECT_EQ(content(deep), "new\n");
+    EXPECT_FALSE(file.would_replace());
+}
+
+TEST_F(LineFileTest, GoesOnBehindWhatIsKept) {
+    { loggers::LineFile(path(), 1).add("1\n2\n3", 0.0); }
+    loggers::LineFile file(path(), 1);
+    EXPECT_THROW(file.cut(100), dv::IoError);
+    file.cut(4);
+    EXPECT_EQ(file.size(), 4u);
+    file.add("4\n", 0.0);
+    EXPECT_EQ(content(path()), "1\n2\n4\n");
+}
+
+TEST_F(LineFileTest, BelongsToOneAtATime) {
+    std::optional<loggers::LineFile> first;
+    first.emplace(path(), 1);
+    EXPECT_THROW(loggers::LineFile(path(), 1), dv::IoError);
+    first.reset();
+    loggers::LineFile second(path(), 1);
 }
 
 TEST_F(LineFileTest, WritesTheFirstLineAtOnceAndGathersThoseThatFollowFast) {

@@ -228,6 +228,130 @@ TEST_F(CsvTest, WithoutRoomForANewColumnTheFileStaysAsItWas) {
     EXPECT_EQ(written(), "accuracy,epoch,loss,step\n,0,0.5,0\n0.75,0,,2\n");
 }
 
+TEST_F(CsvTest, GoesOnWhereAKilledProcessWasSafe) {
+    std::string position;
+    {
+        auto csv = open();
+        csv.metrics({{"two\nlines, \"x\"", 1.0}}, 0, 0);
+        csv.flush();
+        position = csv.position();
+        csv.metrics({{"b", 2.0}}, 1, 0);  // a new column, and it comes again
+    }
+    std::ofstream(file(), std::ios::app) << "0,3";  // torn
+    plugin.host().resume_position = position;
+    auto csv = open();
+    EXPECT_EQ(csv.position(), position);
+    csv.metrics({{"b", 2.0}}, 1, 0);
+    csv.metrics({{"c", 3.0}}, 2, 0);
+    csv.finalize("failed");
+    EXPECT_EQ(written(), "b,c,epoch,step,\"two\nlines, \"\"x\"\"\"\n,,0,0,1\n2,,0,1,\n,3,0,2,\n");
+}
+
+TEST_F(CsvTest, GoesOnBeforeItsFirstRowToo) {
+    const std::string position = open().position();
+    std::ofstream(file(), std::ios::app) << "a,epo";
+    plugin.host().resume_position = position;
+    auto csv = open();
+    csv.metrics({{"a", 2.0}}, 1, 0);
+    csv.finalize("failed");
+    EXPECT_EQ(written(), "a,epoch,step\n2,0,1\n");
+}
+
+TEST_F(CsvTest, TheLongLayoutGoesOnByItsBytes) {
+    std::string position;
+    {
+        auto csv = open({{"layout", "long"}});
+        csv.metrics({{"a", 1.0}}, 0, 0, 5.0);
+        csv.flush();
+        position = csv.position();
+        csv.metrics({{"a", 2.0}}, 1, 0, 6.0);
+    }
+    plugin.host().resume_position = position;
+    auto csv = open({{"layout", "long"}});
+    csv.metrics({{"a", 2.0}}, 1, 0, 6.0);
+    csv.finalize("failed");
+    EXPECT_EQ(written(), "wall_time,step,epoch,key,value\n5,0,0,a,1\n6,1,0,a,2\n");
+}
+
+TEST_F(CsvTest, AFileThatLostRowsIsNotContinued) {
+    {
+        auto csv = open();
+        csv.metrics({{"a", 1.0}}, 0, 0);
+        csv.finalize();
+    }
+    plugin.host().resume_position = "5 0 " + file().string();
+    EXPECT_THROW(open(), dv::ComponentError);
+    EXPECT_EQ(written(), "a,epoch,step\n1,0,0\n") << "nor touched";
+}
+
+TEST_F(CsvTest, HasAFolderOfItsOwnWhenAskedAndFindsItAgain) {
+    const Config config{{"save_dir", plugin.host().run_dir() / "logs"}, {"name", "mine"}, {"prefix", "fold"}, {"log_every", 2}};
+    std::string position;
+    {
+        auto csv = open(config);
+        csv.hyperparameters(Config{{"seed", 1}});
+        for (int step = 0; step < 4; ++step) csv.metrics({{"a", 1.0}}, step, 0);
+        csv.flush();
+        position = csv.position();
+    }
+    const fs::path folder = plugin.host().run_dir() / "logs/mine/version_0";
+    EXPECT_EQ(content(folder / "metrics.csv"), "epoch,fold-a,step\n0,1,0\n0,1,2\n");
+    EXPECT_EQ(content(folder / "hparams.yaml"), "seed: 1\n");
+    plugin.host().resume_position = position;
+    auto csv = open(config);
+    csv.metrics({{"a", 1.0}}, 4, 0);
+    csv.finalize("failed");
+    EXPECT_EQ(content(folder / "metrics.csv"), "epoch,fold-a,step\n0,1,0\n0,1,2\n0,1,4\n");
+    EXPECT_FALSE(fs::exists(plugin.host().run_dir() / "logs/mine/version_1"));
+}
+
+TEST_F(CsvTest, ARunThatGoesOnFromACheckpointKeepsTheRowsUpToThere) {
+    for (const char* layout : {"wide", "long"}) {
+        const Config config{{"layout", layout}, {"path", std::string(layout) + ".csv"}};
+        const auto write = [&](LoggerHandle& csv, int from, int to) {
+            for (int step = from; step < to; ++step) csv.metrics({{"a", step + 0.5}, {"b", 1.0}}, step, 0, 100.0 + step);
+            csv.finalize();
+        };
+        const fs::path into = plugin.host().run_dir() / (std::string(layout) + ".csv");
+        {
+            auto whole = open(config);
+            write(whole, 0, 6);
+        }
+        const std::string expected = content(into);
+        for (const int kept : {0, 1, 4, 6}) {
+            auto csv = open(config);
+            EXPECT_EQ(content(into), expected) << "opening it must not empty it";
+            csv.resume(kept, kept);
+            write(csv, kept, 6);
+            EXPECT_EQ(content(into), expected) << layout << ", " << kept;
+        }
+    }
+}
+
+TEST_F(CsvTest, AFileThatWasThinnedOutIsCutByItsSteps) {
+    {
+        auto csv = open({{"log_every", 2}});
+        for (int step = 0; step < 10; ++step) csv.metrics({{"a", 1.0}}, step, 0);
+        csv.finalize();
+    }
+    auto csv = open({{"log_every", 2}});
+    csv.resume(5, 5);
+    csv.metrics({{"a", 2.0}}, 5, 0);
+    csv.finalize();
+    EXPECT_EQ(written(), "a,epoch,step\n1,0,0\n1,0,2\n1,0,4\n2,0,5\n");
+}
+
+TEST_F(CsvTest, TwoLoggersCannotShareAFile) {
+    auto first = open();
+    EXPECT_THROW(open(), dv::ComponentError);
+    auto second = open({{"name", "second"}});
+    for (LoggerHandle* csv : {&first, &second}) {
+        csv->metrics({{"a", 1.0}}, 0, 0);
+        csv->finalize();
+    }
+    EXPECT_EQ(written(), content(plugin.host().run_dir() / "second/version_0/metrics.csv"));
+}
+
 /// What tests/read_csv.py reads back; its expectations are there.
 TEST_F(CsvTest, SampleForReaders) {
     const char* folder = std::getenv("DV_READER_DIR");
@@ -240,6 +364,15 @@ TEST_F(CsvTest, SampleForReaders) {
         csv->metrics({{"val/loss", -kInf}}, 50, -1, 1700000002.0);
         csv->finalize();
     }
+    auto torture = open({{"path", (into / "torture.csv").string()}});
+    torture.hyperparameters(Config{{"lr", 1e-7}, {"on", "yes"}, {"model", Config{{"layer", dv::testing::list(Config{{"name", "V1: \"x\""}})}}}});
+    dv::testing::Metrics many;
+    for (int i = 0; i < 10'000; ++i) many.emplace_back("\u00fc space/" + std::to_string(i), i + 0.5);
+    torture.metrics({{"late", 1e308}}, 7, 0, 1700000000.0);
+    torture.metrics(many, 3, 0, 1700000001.0);
+    torture.metrics({{"late", -1e308}}, 3, 1, 1700000002.0);
+    for (int i = 0; i < 90; ++i) torture.metrics(many, 10 + i, 1, 1700000003.0);
+    torture.finalize();
     EXPECT_GT(fs::file_size(into / "wide.csv"), 0u);
     EXPECT_GT(fs::file_size(into / "long.csv"), 0u);
 }

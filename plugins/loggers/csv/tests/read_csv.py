@@ -1,10 +1,13 @@
-"""Reads the csv plugin's files with Python's csv module. Argument: the plugin's test program."""
+"""Reads the csv plugin's files with Python's csv module and with pandas. Argument: the plugin's test program."""
 import csv
 import math
 import os
 import subprocess
 import sys
 import tempfile
+
+import pandas
+import yaml
 
 ODD = 'odd "name", really\nyes'
 
@@ -35,8 +38,21 @@ def check_long(rows):
     assert rows[4]["epoch"] == "" and float(rows[4]["value"]) == -math.inf
 
 
+def check_torture(folder):
+    """910 002 numbers under 10 001 names."""
+    table = pandas.read_csv(os.path.join(folder, "torture.csv"))
+    assert table["step"].tolist() == [7, 3, 3, *range(10, 100)] and table["epoch"].tolist() == [0, 0] + [1] * 91
+    assert table["late"].tolist()[0] == 1e308 and table["late"].tolist()[2] == -1e308 and table["late"].count() == 2
+    for i in range(10_000):
+        column = table[f"\u00fc space/{i}"]
+        assert column.count() == 91 and column[1] == i + 0.5 and (column[3:] == i + 0.5).all(), i
+    with open(os.path.join(folder, "hparams.yaml"), encoding="utf-8") as file:
+        assert yaml.safe_load(file) == {"lr": 1e-7, "on": "yes", "model": {"layer": [{"name": 'V1: "x"'}]}}
+
+
 with tempfile.TemporaryDirectory() as folder:
     write_sample(sys.argv[1], folder)
     check_wide(read(os.path.join(folder, "wide.csv")))
     check_long(read(os.path.join(folder, "long.csv")))
-print("csv: both layouts read back")
+    check_torture(folder)
+print("csv: both layouts read back, by csv and by pandas")

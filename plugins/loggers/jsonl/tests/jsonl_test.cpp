@@ -78,10 +78,68 @@ TEST_F(JsonlTest, HyperparametersAreTheFirstLineWhenAskedFor) {
               "{\"hyperparameters\":{\"seed\":42,\"lr\":0.1,\"model\":{\"bias\":true,\"sizes\":[1,2]}}}\n"
               "{\"step\":0,\"a\":1}\n");
 
-    auto without = open();
+    auto without = open({{"path", "other.jsonl"}});
     without.hyperparameters(manifest);
     without.finalize();
-    EXPECT_EQ(written(), "");
+    EXPECT_EQ(content(plugin.host().run_dir() / "other.jsonl"), "");
+}
+
+TEST_F(JsonlTest, AHistogramIsALine) {
+    auto jsonl = open({{"prefix", "fold 1"}});
+    const double limits[] = {0.5, 1.0}, counts[] = {3, 4};
+    jsonl.histogram("w", {sizeof(dv_histogram), 2, limits, counts, 0.25, 1.0, 4.0, 3.0, 7.0}, 9);
+    jsonl.metrics({{"a", 1.0}}, 9, 0);
+    jsonl.finalize();
+    EXPECT_EQ(written(),
+              "{\"step\":9,\"histogram\":{\"fold 1-w\":{\"limits\":[0.5,1],\"counts\":[3,4],\"min\":0.25,\"max\":1,\"sum\":4,"
+              "\"sum_squares\":3,\"count\":7}}}\n{\"step\":9,\"epoch\":0,\"fold 1-a\":1}\n");
+}
+
+TEST_F(JsonlTest, GoesOnWhereAKilledProcessWasSafe) {
+    std::string position;
+    {
+        auto jsonl = open();
+        EXPECT_EQ(jsonl.position(), "0 0 " + file().string());
+        jsonl.metrics({{"a", 1.0}}, 0, 0);
+        jsonl.flush();
+        position = jsonl.position();
+        jsonl.metrics({{"a", 2.0}}, 1, 0);  // will come again
+    }
+    std::ofstream(file(), std::ios::app) << "{\"step\":2,\"a";  // torn
+    plugin.host().resume_position = position;
+    auto jsonl = open();
+    jsonl.metrics({{"a", 2.0}}, 1, 0);
+    jsonl.finalize("failed");
+    EXPECT_EQ(written(), "{\"step\":0,\"epoch\":0,\"a\":1}\n{\"step\":1,\"epoch\":0,\"a\":2}\n");
+    EXPECT_EQ(plugin.host().log_text(DV_LOG_WARNING), "");
+}
+
+TEST_F(JsonlTest, ARunThatGoesOnFromACheckpointKeepsTheRowsUpToThere) {
+    {
+        auto jsonl = open();
+        jsonl.text("text", "before", 0);
+        jsonl.metrics({{"text", 1.0}}, 0);
+        jsonl.text("text", "between", 0);
+        jsonl.metrics({{"a", 2.0}}, 1, 0);
+        jsonl.metrics({{"a", 3.0}}, 2, 0);
+        jsonl.finalize();
+    }
+    auto jsonl = open();
+    jsonl.resume(2, 2);
+    jsonl.metrics({{"a", 4.0}}, 2, 0);
+    jsonl.finalize();
+    EXPECT_EQ(written(),
+              "{\"step\":0,\"text\":{\"text\":\"before\"}}\n{\"step\":0,\"text\":1}\n{\"step\":0,\"text\":{\"text\":\"between\"}}\n"
+              "{\"step\":1,\"epoch\":0,\"a\":2}\n{\"step\":2,\"epoch\":0,\"a\":4}\n");
+    EXPECT_EQ(plugin.host().log_text(DV_LOG_WARNING), "");
+}
+
+TEST_F(JsonlTest, TwoLoggersCannotShareAFile) {
+    auto first = open();
+    first.metrics({{"a", 1.0}}, 0, 0);
+    first.flush();
+    EXPECT_THROW(open(), dv::ComponentError);
+    EXPECT_EQ(written(), "{\"step\":0,\"epoch\":0,\"a\":1}\n") << "the second one must not empty it";
 }
 
 TEST_F(JsonlTest, TextAndArtifactsHaveLinesOfTheirOwn) {

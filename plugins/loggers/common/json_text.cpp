@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace jsonl {
+namespace loggers::json {
 
 namespace {
 
@@ -113,6 +113,15 @@ void append_number(std::string& out, double value) {
     }
 }
 
+void append_numbers(std::string& out, std::span<const double> values) {
+    out += '[';
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (i != 0) out += ',';
+        append_number(out, values[i]);
+    }
+    out += ']';
+}
+
 void append_node(std::string& out, const dv_config& config, const dv_node* node) {
     switch (config.kind(node)) {
         case DV_KIND_BOOL: out += scalar(config.as_bool, node) != 0 ? "true" : "false"; return;
@@ -125,4 +134,4 @@ void append_node(std::string& out, const dv_config& config, const dv_node* node)
     }
 }
 
-}  // namespace jsonl
+}  // namespace loggers::json
