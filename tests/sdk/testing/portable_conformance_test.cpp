@@ -42,6 +42,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_numbers",
                             "callback.values_that_are_no_numbers_are_survived"},
                       Wrong{DV_WRONG_CALLBACKS, "test.callback.needs_order", "callback.any_order_is_survived"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.loses", "callback.state_goes_round"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.callback.trusting", "callback.foreign_states_are_survived"},
                       Wrong{DV_WRONG_CALLBACKS, "test.callback.known_phases", "callback.unknown_phases_are_ignored"},
                       Wrong{DV_WRONG_CALLBACKS, "test.callback.known_size", "callback.newer_hosts_are_understood"}),
     dv_tests::test_name);
@@ -51,6 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Wrong{DV_WRONG_CALLBACKS, "test.schedule.negative", "schedule.factors_are_usable"},
                       Wrong{DV_WRONG_CALLBACKS, "test.schedule.undefined", "schedule.factors_are_usable"},
                       Wrong{DV_WRONG_CALLBACKS, "test.schedule.counting", "schedule.depends_on_the_point_alone"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.schedule.heavy_momentum", "schedule.momentum_is_usable"},
+                      Wrong{DV_WRONG_CALLBACKS, "test.schedule.forgetful", "schedule.state_continues_where_it_was"},
                       Wrong{DV_WRONG_CALLBACKS, "test.schedule.odd_interval", "schedule.interval_is_known"},
                       Wrong{DV_WRONG_CALLBACKS, "test.schedule.exact_size", "schedule.newer_hosts_are_understood"}),
     dv_tests::test_name);

@@ -71,6 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{DV_WRONG_SCORES, "test.metric.lends_its_sum", "metric.computing_changes_nothing"},
                       Wrong{DV_WRONG_SCORES, "test.metric.counts_voids", "metric.voids_are_not_scored"},
                       Wrong{DV_WRONG_SCORES, "test.metric.empty_throws", "metric.an_empty_start_is_borne"},
+                      Wrong{DV_WRONG_SCORES, "test.metric.keeps_too_little", "metric.state_continues_where_it_was"},
                       Wrong{DV_WRONG_SCORES, "test.metric.shares_sums", "metric.instances_are_independent"}),
     dv_tests::test_name);
 
@@ -85,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Wrong{DV_WRONG_TRAINING, "test.optimizer.forgets", "optimizer.state_continues_where_it_was"},
                       Wrong{DV_WRONG_TRAINING, "test.optimizer.borrows", "optimizer.state_is_copied_in"},
                       Wrong{DV_WRONG_TRAINING, "test.optimizer.shakes", "optimizer.equal_runs_are_equal"},
+                      Wrong{DV_WRONG_TRAINING, "test.optimizer.deaf", "optimizer.momentum_follows_a_schedule"},
                       Wrong{DV_WRONG_TRAINING, "test.optimizer.nameless", "optimizer.options_name_the_learning_rate"}),
     dv_tests::test_name);
 

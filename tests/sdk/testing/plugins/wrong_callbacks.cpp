@@ -46,6 +46,20 @@ struct NeedsOrder final : Mute {
 };
 DV_COMPONENT(NeedsOrder, "test.callback.needs_order", "Fails without a text when phases come out of order");
 
+struct Loses final : Quiet {
+    void save_state(dv::StateWriter& out) const override { out.put("running", running); }
+};
+DV_COMPONENT(Loses, "test.callback.loses", "Saves a state and does not take it back");
+
+struct Trusting final : Quiet {
+    void save_state(dv::StateWriter& out) const override { out.put("running", running); }
+    void load_state(const dv::StateReader& state) override {
+        if (!state.get<std::int64_t>("running")) throw dv::Error("");
+        running = static_cast<int>(*state.get<std::int64_t>("running"));
+    }
+};
+DV_COMPONENT(Trusting, "test.callback.trusting", "Fails without a text when a state is another one's");
+
 /// A table of its own, that knows exactly today's door.
 struct Rigid : dv::Callback {
     template <class C>
@@ -58,7 +72,8 @@ struct Rigid : dv::Callback {
         [](void* self, std::uint32_t phase, const dv_run* run, const dv_answer*) noexcept -> dv_status {
             const dv_host* host = static_cast<dv::Callback*>(self)->host;
             return C::takes(phase, *run) ? dv_status{DV_OK} : dv::detail::report(host, DV_FAILED, "unknown to me");
-        }};
+        },
+        nullptr, nullptr, nullptr};
 };
 struct KnownPhases final : Rigid {
     static bool takes(std::uint32_t phase, const dv_run&) { return phase < DV_N_PHASES; }
@@ -91,6 +106,19 @@ struct Counting final : Steady {
     double factor(const dv_schedule_point&) const override { return ++calls; }
 };
 DV_COMPONENT(Counting, "test.schedule.counting", "Depends on how often it was asked");
+
+struct HeavyMomentum final : Steady {
+    double momentum(const dv_schedule_point&) const override { return 1.5; }
+};
+DV_COMPONENT(HeavyMomentum, "test.schedule.heavy_momentum", "Has a momentum with which weights run away");
+
+struct Forgetful final : Steady {
+    static constexpr bool observes = true;
+    double seen = 0;
+    void observe(double) override { ++seen; }
+    double factor(const dv_schedule_point&) const override { return 1.0 / (1.0 + seen); }
+};
+DV_COMPONENT(Forgetful, "test.schedule.forgetful", "Observes, and keeps no state");
 
 struct OddInterval final : Steady {
     Interval interval() const override { return static_cast<Interval>(7); }

@@ -172,6 +172,12 @@ struct EmptyThrows final : Accuracy {
 };
 DV_COMPONENT(EmptyThrows, "test.metric.empty_throws", "Fails when nothing was gathered");
 
+struct KeepsTooLittle final : Accuracy {
+    at::Tensor unrelated = at::zeros({}, at::kDouble);
+    std::vector<dv::NamedTensor> state() override { return {{"unrelated", unrelated, false}}; }
+};
+DV_COMPONENT(KeepsTooLittle, "test.metric.keeps_too_little", "Has state that is not what it gathered");
+
 struct SharesSums final : Accuracy {
     static at::Tensor& shared() {
         static at::Tensor sum;

@@ -114,6 +114,11 @@ struct Borrows final : Momentum {
 };
 DV_COMPONENT(Borrows, "test.optimizer.borrows", "Keeps the caller's tensors as its state");
 
+struct Deaf final : Momentum {
+    void set_momentum(std::size_t, double) override {}
+};
+DV_COMPONENT(Deaf, "test.optimizer.deaf", "Accepts another momentum and does not take it");
+
 struct Shakes final : Momentum {
     void move(const dv::ParameterGroup& group, const at::Tensor& p, std::int64_t i) override {
         Momentum::move(group, p, i);
