@@ -2,7 +2,7 @@
 
     include_paths.py <source root> <compile_commands.json>
 
-A plugin is compiled with sdk/include, its own folder and its kind's shared folders; the SDK with sdk/ alone; a folder of the host with a
+A plugin is compiled with sdk/include, its own folder and its kind's common/; the SDK with sdk/ alone; a folder of the host with a
 view of the folders that it may include, which host/CMakeLists.txt makes. A portable plugin is compiled without LibTorch.
 """
 import json
@@ -26,7 +26,7 @@ def allowed(source):
     """The folders of the tree, seen from its root, that the compile of this source may search; None: any."""
     parts = source.split("/")
     if parts[0] == "plugins" and len(parts) > 3:
-        return ("sdk/include", "/".join(parts[:3]), *(f"plugins/{parts[1]}/{name}" for name in source_tree.SHARED))
+        return ("sdk/include", "/".join(parts[:3]), f"plugins/{parts[1]}/common")
     if parts[0] == "sdk":
         return ("sdk",)
     if parts[0] == "host" and parts[1] != "cli":  # cli may see all of the host

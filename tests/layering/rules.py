@@ -5,8 +5,6 @@ What an include path can forbid, it forbids (a target only gets what it may use)
 import os
 import re
 
-import source_tree
-
 HOST_FOLDERS = ("cli", "compose", "verify", "manifest", "registry", "loops", "checkpoint", "data", "logging", "recording", "distributed")
 ENGINE = {"loops", "checkpoint", "data", "logging", "recording", "distributed"}
 HOST_MAY_INCLUDE = {
@@ -52,10 +50,9 @@ def plugins_include_their_own(tree):
         plugin = tree.plugin_of(include.path)
         if plugin is None or not include.quoted or include.name.startswith("../.."):
             continue
-        shared = [f"{plugin.kind_folder}/{name}" for name in source_tree.SHARED]
-        homes = (os.path.dirname(include.path), plugin.path, *shared)
+        homes = (os.path.dirname(include.path), plugin.path, f"{plugin.kind_folder}/common")
         found = [path for path in (relative_to(include, home) for home in homes) if tree.exists(path)]
-        if not any(path.startswith((plugin.path + "/", *(folder + "/" for folder in shared))) for path in found):
+        if not any(path.startswith((plugin.path + "/", f"{plugin.kind_folder}/common/")) for path in found):
             yield (f"{include}: not a file of {plugin.path} or {plugin.kind_folder}/common; a plugin takes <dv/...>, libraries "
                    "and its own")
 

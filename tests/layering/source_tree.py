@@ -5,7 +5,6 @@ import re
 
 SOURCES = (".c", ".cpp", ".h", ".hpp", ".cu", ".cuh")
 PARTS = ("sdk", "host", "plugins")
-SHARED = ("common", "wire")  # folders of a kind that its plugins may use; no plugins themselves
 DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*include\b[ \t]*(.*?)[ \t]*(?://.*|/\*.*)?$", re.M)
 
 
@@ -35,7 +34,7 @@ class PluginFolder:
 
     @property
     def is_plugin(self):
-        return self.name not in SHARED
+        return self.name != "common"
 
     @property
     def is_portable(self):
