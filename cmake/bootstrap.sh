@@ -6,8 +6,9 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 build="$root/build/release"
 
 packages=(g++ cmake ninja-build git ca-certificates binutils ccache mold python3-venv
-    libboost1.81-dev libboost-program-options1.81-dev libtomlplusplus-dev libspdlog-dev zlib1g-dev libdeflate-dev libsqlite3-dev libcurl4-openssl-dev
-    nlohmann-json3-dev libhdf5-dev libgtest-dev libgmock-dev libbenchmark-dev dataset-fashion-mnist)
+    libboost1.81-dev libboost-program-options1.81-dev libtomlplusplus-dev libspdlog-dev zlib1g-dev libdeflate-dev
+    libsqlite3-dev libcurl4-openssl-dev libzip-dev nlohmann-json3-dev libhdf5-dev libgtest-dev libgmock-dev
+    libbenchmark-dev dataset-fashion-mnist)
 
 # One fact, one place: the version that the finder insists on.
 torch_version="$(sed -n 's/^set(DV_TORCH_VERSION \([0-9.]*\))$/\1/p' "$root/cmake/DvTorch.cmake")"

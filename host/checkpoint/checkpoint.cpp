@@ -5,6 +5,9 @@
 #include "checkpoint/run_keys.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/scalar_tensor.h>
+
+#include <algorithm>
 
 namespace dvhost::checkpoint {
 
@@ -23,11 +26,27 @@ PickleValue state_dict(dv::Model& model) {
 
 constexpr const char* kTensors = "tensors";  // beside a callback's plain state
 
+/// Lightning's callbacks compare their scores as tensors, so they have to find tensors.
+void scores_as_tensors(Pairs& items) {
+    static constexpr std::string_view kScores[] = {"best_score", "best_model_score", "current_score", "kth_value"};
+    const auto as_tensor = [](PickleValue& value) {
+        if (const auto* score = value.as<double>()) value = {at::scalar_tensor(*score, at::kDouble)};
+    };
+    for (auto& [key, value] : items) {
+        const auto* name = key.as<std::string>();
+        if (name == nullptr) continue;
+        if (std::find(std::begin(kScores), std::end(kScores), *name) != std::end(kScores)) as_tensor(value);
+        if (*name != "best_k_models" || value.pairs() == nullptr) continue;
+        for (auto& [path, score] : std::get<PickleValue::Dict>(value.value).items) as_tensor(score);
+    }
+}
+
 PickleValue callback_states(const loops::Experiment& experiment) {
     Pairs out;
     for (const auto& callback : experiment.callbacks) {
         PickleValue state = written_state([&](const dv_state_out& to) { callback->save_state(to); });
         auto& items = std::get<PickleValue::Dict>(state.value).items;
+        scores_as_tensors(items);
         Pairs tensors;
         for (const dv::NamedTensor& t : callback->save_tensors()) tensors.emplace_back(text(t.name), PickleValue{t.tensor});
         if (!tensors.empty()) items.emplace_back(text(kTensors), PickleValue{PickleValue::Dict{std::move(tensors)}});

@@ -30,6 +30,7 @@ std::int32_t kind(const dv_node* node) noexcept {
     if (v.as<double>()) return DV_KIND_FLOAT;
     if (v.as<std::string>()) return DV_KIND_STRING;
     if (v.items()) return DV_KIND_LIST;
+    if (v.as<at::Tensor>() && v.as<at::Tensor>()->numel() == 1) return DV_KIND_FLOAT;  // as Lightning keeps scores
     return v.pairs() ? DV_KIND_TABLE : 0;  // none, or a tensor: of no kind that a component asks for
 }
 const dv_node* get(const dv_node* table, dv_str key) noexcept {
@@ -87,6 +88,10 @@ dv_config state_view(const PickleValue& value) {
             [](const dv_node* n, std::int32_t* out) noexcept { return take<bool>(n, out); },
             [](const dv_node* n, std::int64_t* out) noexcept { return take<std::int64_t>(n, out); },
             [](const dv_node* n, double* out) noexcept {
+                if (const auto* t = behind(n).as<at::Tensor>()) {
+                    *out = t->item<double>();
+                    return dv_status{DV_OK};
+                }
                 return behind(n).as<std::int64_t>() ? take<std::int64_t>(n, out) : take<double>(n, out);
             },
             [](const dv_node* n, dv_str* out) noexcept {

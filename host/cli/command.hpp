@@ -41,6 +41,11 @@ int plugins_verify(const Arguments& arguments);
 int plugins_doctor(const Arguments& arguments);
 int logs_recover(const Arguments& arguments);
 int logs_sync(const Arguments& arguments);
+int checkpoint_inspect(const Arguments& arguments);
+int checkpoint_diff(const Arguments& arguments);
+int checkpoint_convert(const Arguments& arguments);
+int tune_lr(const Arguments& arguments);
+int tune_batch_size(const Arguments& arguments);
 int schema(const Arguments& arguments);
 int doctor(const Arguments& arguments);
 

@@ -23,6 +23,11 @@ std::span<const Command> commands() {
         Command{"plugins doctor", "", "where plugins are looked for, and what became of each file", plugins_doctor},
         Command{"logs recover", "RUN", "after a kill: what was logged and did not reach the loggers", logs_recover},
         Command{"logs sync", "RUN", "after a run in which a logger failed: what that logger lost", logs_sync},
+        Command{"tune lr", "MANIFEST... [--min-lr X] [--max-lr X] [--steps N]", "a learning rate, from a short run in which it grows", tune_lr},
+        Command{"tune batch-size", "MANIFEST... [--mode power|binsearch]", "the largest batch that fits into memory", tune_batch_size},
+        Command{"checkpoint inspect", "FILE [--json]", "what is in a checkpoint or a file of weights; runs nothing of it", checkpoint_inspect},
+        Command{"checkpoint diff", "A B [--tolerance X] [--weights]", "in what two checkpoints differ; exit code 1 if they do", checkpoint_diff},
+        Command{"checkpoint convert", "FILE OUT [--to safetensors|pt|ckpt]", "weights for other programs, or a checkpoint of today's format", checkpoint_convert},
         Command{"schema", "[--json | --markdown manifest|plugins]", "every key of a manifest, from the plugins' own declarations", schema},
         Command{"doctor", "", "what this machine has, and what is missing", doctor},
     };

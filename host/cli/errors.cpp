@@ -60,7 +60,7 @@ UsageError unknown_command(const Arguments& words) {
     std::vector<std::string> known;
     for (const Command& c : commands()) known.emplace_back(c.name);
     std::string wanted = words[0];
-    if (words.size() > 1 && words[0] == "plugins") wanted += " " + words[1];
+    if (words.size() > 1 && (words[0] == "plugins" || words[0] == "checkpoint" || words[0] == "tune" || words[0] == "logs")) wanted += " " + words[1];
     const auto near = manifest::closest(wanted, known);
     return UsageError("no command '" + wanted + "'" + (near ? "; did you mean '" + *near + "'?" : "") +
                       " See `dvhost --help`.");

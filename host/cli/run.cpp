@@ -8,14 +8,10 @@
 
 namespace dvhost::cli {
 
-namespace {
-
-/// What fails while parts are made is a failure to start (68), unless it has a code of its own.
-std::unique_ptr<compose::Composition> compose_run(compose::Checked checked, registry::Registry& plugins,
-                                                  logging::Console& console, logging::HostLog& log,
-                                                  const compose::ResumeRequest& resume) {
+std::unique_ptr<compose::Composition> composed(compose::Checked checked, registry::Registry& plugins, logging::Console& console,
+                                               logging::HostLog& log, compose::Purpose purpose, const compose::ResumeRequest& resume) {
     try {
-        return std::make_unique<compose::Composition>(std::move(checked), plugins, console, log, compose::Purpose::run, resume);
+        return std::make_unique<compose::Composition>(std::move(checked), plugins, console, log, purpose, resume);
     } catch (const compose::CreateError&) {
         throw;
     } catch (const dv::IoError&) {
@@ -36,7 +32,7 @@ int run_manifest(const ManifestOptions& options, const compose::ResumeRequest& r
 
     std::vector<std::string> losses;
     {
-        const auto composition = compose_run(std::move(checked), loaded.plugins, console, log, resume);
+        const auto composition = composed(std::move(checked), loaded.plugins, console, log, compose::Purpose::run, resume);
         const std::string name = manifest::find_path(composition->manifest(), "run.name")->as_string();
         log.info(name + ": " + composition->run_dir().string());
         if (!predictions.empty()) composition->set_predictions(predictions);

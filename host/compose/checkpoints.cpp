@@ -47,6 +47,7 @@ std::vector<at::Tensor> Checkpoints::steady() const {
 
 /// Callbacks may put other values in place for a checkpoint, and take them back; until then nobody else reads the tensors.
 void Checkpoints::taken(bool weights_only, const std::function<void(checkpoint::PickleValue)>& use) {
+    const loops::ProfileScope scope(experiment_.profiler, loops::Profiler::save_checkpoint);
     taking_ = true;
     const auto content = weights_only ? checkpoint::Content::weights_only : checkpoint::Content::everything;
     try {

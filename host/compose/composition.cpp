@@ -98,12 +98,14 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
          .destroy_nested = [this](dv_child& child) { assembler_.destroy(child); }});
     experiment_.seed = seed_of(checked_.manifest);
     experiment_.warn = [&log](const std::string& text) { log.warn(text); };
-    if (purpose == Purpose::run) open_run_folder(request, plugins, console);
+    if (purpose != Purpose::describe) open_run_folder(purpose, request, plugins, console);
     build_data_and_model();
     if (purpose == Purpose::describe) return;
     start_.checkpoint.empty() ? load_weights() : load_checkpoint();
     build_training();
+    if (purpose == Purpose::tune) return;
     build_recording();
+    build_profiler();
     const checkpoint::Context context{.hyper_parameters = pickle_value(role("model")),
                                       .data_hyper_parameters = pickle_value(role("data")),
                                       .manifest = manifest::write(checked_.manifest, /*provenance=*/false),
@@ -132,9 +134,10 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
     resumed_.reset();
 }
 
-void Composition::open_run_folder(const ResumeRequest& request, registry::Registry& plugins, logging::Console& console) {
+void Composition::open_run_folder(Purpose purpose, const ResumeRequest& request, registry::Registry& plugins, logging::Console& console) {
     const auto run = keys_of<RunKeys>(role("run"));
-    const std::filesystem::path base = run.dir.empty() ? std::filesystem::path("runs") / run.name : run.dir;
+    std::filesystem::path base = run.dir.empty() ? std::filesystem::path("runs") / run.name : run.dir;
+    if (purpose == Purpose::tune) base /= "tune";  // no run to go on from
     start_ = start_point(request, base, has_stage("fit"), experiment_.warn);
     run_dir_ = start_.folder.empty() ? make_run_folder(base) : start_.folder;
     services_.set_run_dir(run_dir_);
@@ -312,6 +315,19 @@ void Composition::build_recording() {
     plan.seed = experiment_.seed;
 }
 
+void Composition::build_profiler() {
+    const auto id = [&](const char* name) { return role(name).find("type")->as_string(); };
+    const loops::TrainerOptions& options = experiment_.trainer;
+    profile_ = {.kind = keys_of<TrainerKeys>(role("trainer")).profiler,
+                .parts = {id("model"), id("strategy")},
+                .folder = run_dir_,
+                .stage = has_stage("fit") ? ProfiledStage::fit : has_stage("predict") ? ProfiledStage::predict : ProfiledStage::evaluation,
+                .is_short = options.fast_dev_run || (options.stop.max_steps >= 0 && options.stop.max_steps < 5),
+                .info = [this](const std::string& text) { log_.info(text); },
+                .warn = experiment_.warn};
+    experiment_.profiler = make_profiler(profile_);
+}
+
 void Composition::build_callbacks() {
     const manifest::Node* callbacks = checked_.manifest.find("callback");
     if (callbacks == nullptr) return;
@@ -373,6 +389,7 @@ loops::RunSummary Composition::run() {
                                               : loops::StageKind::predict);
     }
     try {
+        const ProfileEnd profile(experiment_.profiler, profile_);
         trainer_->run(stages);
     } catch (const loops::Interrupted&) {
         log_thread_->finish("interrupted");

@@ -5,6 +5,7 @@
 #include "compose/assembler.hpp"
 #include "compose/checkpoints.hpp"
 #include "compose/check.hpp"
+#include "compose/profiling.hpp"
 #include "compose/resume.hpp"
 #include "compose/roles.hpp"
 #include "compose/tolerant_callback.hpp"
@@ -20,6 +21,7 @@ namespace dvhost::compose {
 
 enum class Purpose {
     run,      ///< a run folder, loggers, callbacks
+    tune,     ///< a run folder and what trains; nobody watches or logs
     describe  ///< data facts and model only; nothing is written
 };
 
@@ -45,6 +47,8 @@ public:
     const manifest::Node& manifest() const { return checked_.manifest; }
     dv::Model& model() { return *experiment_.model; }
     dv::DataFacts facts() const { return experiment_.data->facts(); }
+    /// Of Purpose::tune: all that trains, and nothing in motion.
+    loops::Experiment& experiment() { return experiment_; }
 
 private:
     void build_data_and_model();
@@ -53,10 +57,11 @@ private:
     void build_schedules();
     void build_optimizers();
     std::shared_ptr<dv::Optimizer> build_optimizer(const manifest::Node& table, const std::string& place);
-    void open_run_folder(const ResumeRequest& request, registry::Registry& plugins, logging::Console& console);
+    void open_run_folder(Purpose purpose, const ResumeRequest& request, registry::Registry& plugins, logging::Console& console);
     void load_checkpoint();
     std::vector<const manifest::Node*> tables_of(const char* name) const;
     void build_recording();
+    void build_profiler();
     void build_callbacks();
     void build_log_thread();
     loops::TrainerOptions trainer_options() const;
@@ -81,6 +86,7 @@ private:
     std::deque<manifest::Node> optimizer_tables_;  // with scaled learning rates
     StartPoint start_;
     std::optional<checkpoint::PickleValue> resumed_;  // what start_ names
+    ProfileRequest profile_;
     loops::Experiment experiment_;
     std::unique_ptr<loops::Trainer> trainer_;
     std::unique_ptr<Checkpoints> checkpoints_;

@@ -37,6 +37,7 @@ enum class Accelerator { automatic, cpu, cuda };
 enum class Clip { norm, value };
 enum class OnNan { stop, skip, ignore };
 enum class OnCheckpointError { warn, stop };
+enum class ProfilerKind { none, simple, memory, trace };
 
 /// loops::AccumulateFrom.
 struct AccumulateKeys {
@@ -67,6 +68,7 @@ struct TrainerKeys {
     std::optional<bool> benchmark;
     bool logger = true;
     OnCheckpointError on_checkpoint_error{};
+    ProfilerKind profiler{};
     bool enable_progress_bar = true, enable_checkpointing = true;
     static constexpr auto params = dv::schema(
         dv::p("max_epochs", &TrainerKeys::max_epochs, 1, "train for so many epochs; -1: no limit", dv::at_least{-1}),
@@ -117,6 +119,9 @@ struct TrainerKeys {
         dv::p("deterministic", &TrainerKeys::deterministic, false, "only operations whose result is the same each time; refuses others"),
         dv::p("benchmark", &TrainerKeys::benchmark, dv::unset, "let cuDNN try its algorithms; absent: as LibTorch has it"),
         dv::p("barebones", &TrainerKeys::barebones, false, "no loggers, callbacks of the host's own, sanity check: to measure the loop"),
+        dv::p("profiler", &TrainerKeys::profiler, ProfilerKind::none,
+              "measure where the run spends its time: simple, a table; trace, also a time line; or memory, a table of bytes",
+              dv::choices{"none", "simple", "memory", "trace"}),
         dv::p("logger", &TrainerKeys::logger, true, "false: no [[logger]] is made"),
         dv::p("enable_progress_bar", &TrainerKeys::enable_progress_bar, true, "adds the progress callback when none is given"),
         dv::p("enable_checkpointing", &TrainerKeys::enable_checkpointing, true, "adds the checkpoint callback when none is given"));

@@ -33,6 +33,7 @@ void refuse_barebones(const manifest::Node& table, const TrainerKeys& keys) {
     refuse("num_sanity_val_steps", keys.num_sanity_val_steps != 0);
     refuse("fast_dev_run", keys.fast_dev_run > 0);
     refuse("detect_anomaly", keys.detect_anomaly);
+    refuse("profiler", keys.profiler != ProfilerKind::none);
     if (!wrong.empty()) throw dv::Error("trainer.barebones leaves out what is asked for here: " + wrong);
 }
 

@@ -40,6 +40,7 @@ Spool::Spool(SpoolOptions options, Warn warn) : options_(std::move(options)), wa
                 throw dv::IoError("'" + options_.folder.string() + "' holds what an earlier process logged; `dvhost logs recover` "
                                   "hands it over");
             }
+            folder_->begin_outcome();
         }
         tags_.emplace(folder_ ? folder_->tags() : std::filesystem::path());
     } catch (const std::exception& problem) {

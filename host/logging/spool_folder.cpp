@@ -83,8 +83,24 @@ void SpoolFolder::remove_cursor(const std::string& place) const {
     fs::remove(cursor(place), ignored);
 }
 
-void SpoolFolder::write_outcome(const std::string& outcome) const { replace(folder_ / "outcome", outcome); }
-std::optional<std::string> SpoolFolder::read_outcome() const { return content(folder_ / "outcome"); }
+void SpoolFolder::write_outcome(const std::string& outcome) const {
+    const fs::path file = folder_ / "outcome";
+    std::string bytes = outcome;
+    bytes.resize(std::max<std::size_t>(bytes.size(), 15), ' ');
+    bytes += '\n';
+    const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);  // in place: that needs no room
+    const bool written = fd >= 0 && ::pwrite(fd, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size());
+    const int reason = errno;
+    if (fd >= 0) ::close(fd);
+    if (!written) throw dv::IoError("cannot write '" + file.string() + "': " + std::generic_category().message(reason));
+}
+
+std::optional<std::string> SpoolFolder::read_outcome() const {
+    const auto bytes = content(folder_ / "outcome");
+    if (!bytes) return std::nullopt;
+    const std::string outcome = bytes->substr(0, bytes->find_first_of(" \n"));
+    return outcome.empty() || outcome == "running" ? std::nullopt : std::optional(outcome);
+}
 
 SpoolLock::SpoolLock(const SpoolFolder& folder) {
     const fs::path file = folder.path() / "lock";

@@ -34,7 +34,8 @@ public:
     std::optional<Cursor> read_cursor(const std::string& place) const;
     void remove_cursor(const std::string& place) const;
 
-    /// How the run ended; nothing: its process was killed.
+    /// How the run ended; nothing: its process was killed. begin_outcome() takes the room, so that the end can be noted on a full disk.
+    void begin_outcome() const { write_outcome("running"); }
     void write_outcome(const std::string& outcome) const;
     std::optional<std::string> read_outcome() const;
 

@@ -95,7 +95,7 @@ void EvaluationLoop::pass(Purpose purpose, std::int64_t n_batches, std::int64_t 
         run_.events(phases.epoch_start);
         const auto batches = loader_->epoch(0, n_batches);
         run_.context.batch_idx = 0;
-        while (const auto batch = next_batch(e, *batches)) {
+        while (const auto batch = next_batch(e, *batches, split_ == dv::Split::test ? Profiler::test_next : Profiler::val_next)) {
             run_.context.batch = &*batch;
             run_.events(phases.batch_start);
             if (recording) recording->begin_batch(*batch);
@@ -144,6 +144,7 @@ void EvaluationLoop::log_results(const std::vector<dv::NamedTensor>& sums, std::
 dv::StepOutput EvaluationLoop::validation_step(const dv::Batch& batch) {
     Experiment& e = run_.experiment;
     const AutocastScope autocast(e.trainer.precision, e.strategy->device());
+    const ProfileScope scope(e.profiler, Profiler::validation_step);
     return e.model->validation_step(batch, *e.loss);
 }
 

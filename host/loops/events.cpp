@@ -71,19 +71,31 @@ Events::Events(Experiment& experiment, MetricStore& metrics, StopRule& stop, con
     : experiment_(experiment), metrics_(metrics), stop_(stop), progress_(progress), context_(context) {
     for (const auto& callback : experiment.callbacks) {
         const std::uint64_t wanted = callback->phases();
+        const std::string key = experiment.profiler ? callback->state_key() : std::string();
         for (std::uint32_t phase = 0; phase < DV_N_PHASES; ++phase) {
-            if (wanted & (std::uint64_t{1} << phase)) by_phase_[phase].push_back(callback.get());
+            if (wanted & (std::uint64_t{1} << phase)) by_phase_[phase].push_back({callback.get(), action_of("[Callback]" + key, phase)});
         }
     }
     model_phases_ = experiment.model->phases();
+    for (std::uint32_t phase = 0; phase < DV_N_PHASES; ++phase) {
+        if (model_wants(phase)) model_actions_[phase] = action_of("[Module]" + (experiment.profiler ? experiment.profiler->parts().model : ""), phase);
+    }
+}
+
+Profiler::Action Events::action_of(const std::string& whose, std::uint32_t phase) const {
+    return experiment_.profiler ? experiment_.profiler->action(whose + "." + dv::detail::phase_hook_name(phase)) : 0;
 }
 
 void Events::operator()(std::uint32_t phase, std::string_view message) { tell(phase, Who::all, message); }
 void Events::watching(std::uint32_t phase) { tell(phase, Who::watching, {}); }
 void Events::not_watching(std::uint32_t phase) { tell(phase, Who::others, {}); }
 
-dv_run Events::view(std::string_view message, const std::vector<dv_metric>& rates) const {
+dv_run Events::view(std::string_view message) {
     const auto known = metrics_.known();
+    rates_.clear();
+    if (schedules_) {
+        for (const auto& [name, value] : schedules_->rates()) rates_.push_back({{name.data(), name.size()}, value});
+    }
     dv_run run{};
     run.size = sizeof run;
     run.stage = context_.stage;
@@ -96,8 +108,8 @@ dv_run Events::view(std::string_view message, const std::vector<dv_metric>& rate
     run.elapsed = now() - context_.stage_start;
     run.n_metrics = static_cast<std::uint32_t>(known.size());
     run.metrics = known.data();
-    run.n_learning_rates = static_cast<std::uint32_t>(rates.size());
-    run.learning_rates = rates.data();
+    run.n_learning_rates = static_cast<std::uint32_t>(rates_.size());
+    run.learning_rates = rates_.data();
     run.message = {message.data(), message.size()};
     run.log_due = context_.log_due ? 1u : 0u;
     run.has_validation = context_.has_validation ? 1u : 0u;
@@ -114,9 +126,6 @@ dv_run Events::view(std::string_view message, const std::vector<dv_metric>& rate
 void Events::tell(std::uint32_t phase, Who who, std::string_view message) {
     const bool to_model = who != Who::watching && model_wants(phase);
     if (by_phase_[phase].empty() && !to_model) return;
-    std::vector<dv_metric> rates;
-    rates.reserve(context_.learning_rates.size());
-    for (const auto& [name, value] : context_.learning_rates) rates.push_back({{name.data(), name.size()}, value});
     const dv_answer answer{sizeof(dv_answer),      0,
                            this,                   &EventsAnswer::log,
                            &EventsAnswer::stop,    &EventsAnswer::log_with,
@@ -127,12 +136,16 @@ void Events::tell(std::uint32_t phase, Who who, std::string_view message) {
     const std::uint32_t former = std::exchange(phase_, phase);
     ++depth_;
     // The view is made anew for each callback: what the one before logged is visible to this one.
-    for (Callback* callback : by_phase_[phase]) {
+    for (const auto& [callback, action] : by_phase_[phase]) {
         if (who != Who::all && callback->monitors() != (who == Who::watching)) continue;
+        const ProfileScope scope(experiment_.profiler, action);
         if (callback->takes_tensors()) experiment_.before_change();
-        callback->on_phase(phase, view(message, rates), answer, scene);
+        callback->on_phase(phase, view(message), answer, scene);
     }
-    if (to_model) experiment_.model->on_phase(phase, view(message, rates), answer);
+    if (to_model) {
+        const ProfileScope scope(experiment_.profiler, model_actions_[phase]);
+        experiment_.model->on_phase(phase, view(message), answer);
+    }
     --depth_;
     phase_ = former;
     if (depth_ == 0) experiment_.after_phase();

@@ -30,7 +30,6 @@ struct RunContext {
     bool validates_each_epoch_end = false;  ///< once per epoch, at its end
     const dv::Batch* batch = nullptr;
     const dv::StepOutput* output = nullptr;
-    std::vector<std::pair<std::string, double>> learning_rates;
 };
 
 class Events {
@@ -58,12 +57,19 @@ public:
 private:
     enum class Who { all, watching, others };
     void tell(std::uint32_t phase, Who who, std::string_view message);
-    dv_run view(std::string_view message, const std::vector<dv_metric>& rates) const;
+    /// Valid until it is asked for again.
+    dv_run view(std::string_view message);
+    Profiler::Action action_of(const std::string& whose, std::uint32_t phase) const;
     bool model_wants(std::uint32_t phase) const { return (model_phases_ >> phase & 1) != 0; }
     void log_with(std::string name, double value, const dv_log_options& options);
 
     Experiment& experiment_;
-    std::array<std::vector<Callback*>, DV_N_PHASES> by_phase_;
+    struct Listener {
+        Callback* callback;
+        Profiler::Action action;  ///< when there is a profiler
+    };
+    std::array<std::vector<Listener>, DV_N_PHASES> by_phase_;
+    std::array<Profiler::Action, DV_N_PHASES> model_actions_{};
     std::uint64_t model_phases_ = 0;
     MetricStore& metrics_;
     StopRule& stop_;
@@ -71,6 +77,7 @@ private:
     const RunContext& context_;
     ScheduleSet* schedules_ = nullptr;
     EpochValues train_values_, evaluation_values_;
+    std::vector<dv_metric> rates_;  // of the view
     std::uint32_t phase_ = 0;  // in hand
     bool skip_epoch_ = false;
     int depth_ = 0;  // hooks within hooks: a checkpoint's inside the phase that asked for it

@@ -4,6 +4,7 @@
 #include "loops/callback.hpp"
 #include "loops/metric_sink.hpp"
 #include "loops/precision.hpp"
+#include "loops/profiler.hpp"
 #include "loops/schedule_set.hpp"
 #include "loops/stop_rule.hpp"
 #include "recording/stage_recording.hpp"
@@ -104,6 +105,7 @@ struct Experiment {
     std::vector<std::shared_ptr<Callback>> callbacks;
     recording::Plan recording;                     ///< no recorders: nothing is recorded
     MetricSink* sink = nullptr;
+    std::shared_ptr<Profiler> profiler;            ///< null: nothing is measured
     std::function<void(const std::string&)> warn = [](const std::string&) {};  ///< the host's log
     std::filesystem::path predictions;             ///< the file of the stage "predict"
     std::function<void()> before_change = [] {};   ///< weights are about to be written to

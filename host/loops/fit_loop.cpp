@@ -12,6 +12,7 @@ namespace {
 using Interval = dv::Schedule::Interval;
 
 data::Loader training_data(const Experiment& experiment) {
+    const ProfileScope scope(experiment.profiler, Profiler::setup_train_dataloader);
     auto loader = open_split(experiment, dv::Split::train);
     if (!loader) throw dv::Error("this data has no training split: remove \"fit\" from run.stages or choose another [data] type");
     if (experiment.optimizers.empty()) throw dv::Error("nothing trains without an [optimizer] table: add one, e.g. type = \"adam\"");
@@ -49,7 +50,6 @@ void FitLoop::run() {
     run_.experiment.model->train(true);
     run_.events.set_schedules(&schedules_);
     schedules_.begin(clock());
-    run_.context.learning_rates = schedules_.rates();
     rule_.start(now());
     restore_generators(generators_);
     run_.events(DV_TRAIN_START);
@@ -72,6 +72,7 @@ void FitLoop::begin_epoch() {
 }
 
 void FitLoop::train_epoch() {
+    const ProfileScope scope(run_.experiment.profiler, Profiler::run_training_epoch);
     run_.context.n_batches = n_batches_;
     bool goes_on = true;
     switch (run_.progress.moment) {
@@ -82,7 +83,7 @@ void FitLoop::train_epoch() {
     }
     if (goes_on) {
         const auto batches = loader_.epoch(run_.progress.epoch, n_batches_, run_.progress.batch_idx);
-        while (const auto batch = next_batch(run_.experiment, *batches)) {
+        while (const auto batch = next_batch(run_.experiment, *batches, Profiler::train_next)) {
             run_.context.batch_idx = run_.progress.batch_idx;
             run_.context.batch = &*batch;
             const bool trained = train_batch(*batch);
@@ -98,6 +99,7 @@ void FitLoop::train_epoch() {
 /// False when the rest of the epoch is to be left out.
 bool FitLoop::train_batch(const dv::Batch& batch) {
     Experiment& e = run_.experiment;
+    const ProfileScope scope(e.profiler, Profiler::run_training_batch);
     const WindowPlace place = window_place();
     const std::int64_t every = e.trainer.log_every_n_steps;
     run_.context.accumulating = !place.last;
@@ -237,7 +239,7 @@ ScheduleClock FitLoop::clock() const {
 void FitLoop::advance(Interval interval, bool observing) {
     if (run_.experiment.schedules.empty()) return;
     const auto value = [this](const std::string& name) { return run_.metrics.value(name); };
-    if (schedules_.advance(interval, observing, clock(), value)) run_.context.learning_rates = schedules_.rates();
+    schedules_.advance(interval, observing, clock(), value);
 }
 
 RunState FitLoop::state() const {

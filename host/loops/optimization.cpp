@@ -54,7 +54,10 @@ public:
         dv::Optimizer& optimizer = at(i);
         all_.run_.events(DV_BEFORE_OPTIMIZER_STEP);
         e_.before_change();
-        if (all_.scaler_.unscale(all_.parameters_)) optimizer.step();
+        if (all_.scaler_.unscale(all_.parameters_)) {
+            const ProfileScope scope(e_.profiler, Profiler::optimizer_step);
+            optimizer.step();
+        }
         ++all_.run_.progress.optimizer_calls;
         all_.stepped_ = true;
         all_.run_.events(DV_OPTIMIZER_STEP_DONE);
@@ -101,6 +104,7 @@ dv::StepOutput Optimization::train(const dv::Batch& batch, const WindowPlace& pl
     if (e.model->optimizes_itself()) {
         Manual manual(*this);
         const AutocastScope autocast(e.trainer.precision, e.strategy->device());
+        const ProfileScope scope(e.profiler, Profiler::training_step);
         dv::StepOutput output = e.model->manual_step(batch, *e.loss, manual);
         manual.untoggle(0);
         if (stepped_) ++run_.progress.global_step;
@@ -110,6 +114,7 @@ dv::StepOutput Optimization::train(const dv::Batch& batch, const WindowPlace& pl
     run_.context.output = &output;
     if (place.first) {
         run_.events(DV_BEFORE_ZERO_GRAD);
+        const ProfileScope scope(e.profiler, Profiler::zero_grad);
         optimizer().zero_grad();
         window_ = {};
     }
@@ -131,7 +136,11 @@ dv::StepOutput Optimization::train(const dv::Batch& batch, const WindowPlace& pl
 dv::StepOutput Optimization::forward(const dv::Batch& batch) {
     Experiment& e = run_.experiment;
     const AutocastScope autocast(e.trainer.precision, e.strategy->device());
-    dv::StepOutput output = e.model->training_step(batch, *e.loss);
+    const auto stepped = [&] {
+        const ProfileScope scope(e.profiler, Profiler::training_step);
+        return e.model->training_step(batch, *e.loss);
+    };
+    dv::StepOutput output = stepped();
     if (!nan_watch_.accepts(output, batch, run_.progress)) output.loss.reset();
     return output;
 }
@@ -148,7 +157,10 @@ void Optimization::backward(const at::Tensor& loss, const dv::Batch& batch, cons
         case AccumulateReduction::sum: break;
     }
     run_.events(DV_BEFORE_BACKWARD);
-    e.strategy->backward(scaler_.scaled(scaled), place.last ? dv::GradientSync::now : dv::GradientSync::later);
+    {
+        const ProfileScope scope(e.profiler, Profiler::backward);
+        e.strategy->backward(scaler_.scaled(scaled), place.last ? dv::GradientSync::now : dv::GradientSync::later);
+    }
     run_.events(DV_AFTER_BACKWARD);
     ++window_.losses;
     window_.weight += samples;
@@ -162,6 +174,7 @@ void Optimization::finish_window() {
     clip();
     e.before_change();
     if (finite) {
+        const ProfileScope scope(e.profiler, Profiler::optimizer_step);
         optimizer().step();
     } else {
         ++run_.progress.skipped_steps;
@@ -179,6 +192,7 @@ void Optimization::step_with_closure(const dv::Batch& batch, dv::StepOutput& out
     run_.events(DV_BEFORE_OPTIMIZER_STEP);
     clip();
     e.before_change();
+    const ProfileScope scope(e.profiler, Profiler::optimizer_step);
     optimizer().step_with([&] {
         if (!std::exchange(has_first, false)) {
             const at::AutoGradMode with_gradient(true);

@@ -83,7 +83,7 @@ void PredictLoop::run() {
     std::optional<recording::StageRecording> recording;
     if (e.recording.any("predict")) recording.emplace(e.recording, "predict", *e.model, n_samples_);
     const auto batches = loader_.epoch(0, n_batches_);
-    while (const auto batch = next_batch(e, *batches)) {
+    while (const auto batch = next_batch(e, *batches, Profiler::predict_next)) {
         run_.context.batch = &*batch;
         run_.events(DV_PREDICT_BATCH_START);
         if (recording) recording->begin_batch(*batch);
@@ -108,6 +108,7 @@ void PredictLoop::run() {
 at::Tensor PredictLoop::predict_step(const dv::Batch& batch) {
     Experiment& e = run_.experiment;
     const AutocastScope autocast(e.trainer.precision, e.strategy->device());
+    const ProfileScope scope(e.profiler, Profiler::predict_step);
     return e.model->predict_step(batch);
 }
 

@@ -36,7 +36,7 @@ void ScheduleSet::begin(const ScheduleClock& clock) {
     apply();
 }
 
-bool ScheduleSet::advance(Interval interval, bool observing, const ScheduleClock& clock, const Value& value) {
+void ScheduleSet::advance(Interval interval, bool observing, const ScheduleClock& clock, const Value& value) {
     bool moved = false;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
         const ScheduleEntry& entry = entries_[i];
@@ -62,7 +62,6 @@ bool ScheduleSet::advance(Interval interval, bool observing, const ScheduleClock
         moved = true;
     }
     if (moved) apply();
-    return moved;
 }
 
 void ScheduleSet::ask(std::size_t i, const ScheduleClock& clock) {
@@ -80,6 +79,7 @@ void ScheduleSet::ask(std::size_t i, const ScheduleClock& clock) {
 }
 
 void ScheduleSet::apply() {
+    rates_.clear();
     for (std::size_t o = 0; o < optimizers_.size(); ++o) {
         double factor = 1.0, momentum = std::nan("");
         for (std::size_t i = 0; i < entries_.size(); ++i) {
@@ -92,6 +92,7 @@ void ScheduleSet::apply() {
             const auto own = scales_.find(group.name), all = scales_.find(std::string_view());
             group.lr = group.base_lr * factor * (own == scales_.end() ? 1.0 : own->second) * (all == scales_.end() ? 1.0 : all->second);
             optimizers_[o]->set_lr(g, group.lr);
+            rates_.emplace_back(groups_.size() == 1 ? group.name : std::to_string(o) + "/" + group.name, group.lr);
             if (!std::isnan(momentum)) optimizers_[o]->set_momentum(g, momentum);
         }
     }
@@ -105,16 +106,6 @@ void ScheduleSet::scale(std::string_view group, double factor) {
     if (!known) throw dv::Error("the optimizer has no parameter group '" + std::string(group) + "'");
     scales_[std::string(group)] = factor;
     apply();
-}
-
-std::vector<std::pair<std::string, double>> ScheduleSet::rates() const {
-    std::vector<std::pair<std::string, double>> out;
-    for (std::size_t o = 0; o < groups_.size(); ++o) {
-        for (const dv::ParameterGroup& g : groups_[o]) {
-            out.emplace_back(groups_.size() == 1 ? g.name : std::to_string(o) + "/" + g.name, g.lr);
-        }
-    }
-    return out;
 }
 
 std::string ScheduleSet::group_of(std::string_view parameter) const {

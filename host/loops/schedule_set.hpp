@@ -44,13 +44,12 @@ public:
     void begin(const ScheduleClock& clock);
     /// Something that `interval` counts has happened: those schedules whose turn it is are asked again. Schedules that observe a
     /// metric move only when `observing` is true, all others only when it is false. Throws dv::Error for a metric that is missing.
-    /// True when a rate may have changed.
-    bool advance(dv::Schedule::Interval interval, bool observing, const ScheduleClock& clock, const Value& value);
+    void advance(dv::Schedule::Interval interval, bool observing, const ScheduleClock& clock, const Value& value);
 
     /// On top of the schedules: the named group, or all when empty, times `factor`.
     void scale(std::string_view group, double factor);
-    /// By group name, of all optimizers in order.
-    std::vector<std::pair<std::string, double>> rates() const;
+    /// In force, by group name, of all optimizers in order.
+    const std::vector<std::pair<std::string, double>>& rates() const { return rates_; }
     std::string group_of(std::string_view parameter) const;
 
     /// How far one schedule is, for checkpoints; in the order of the entries.
@@ -76,6 +75,7 @@ private:
     std::vector<std::shared_ptr<dv::Optimizer>> optimizers_;
     std::vector<std::vector<dv::ParameterGroup>> groups_;  // names and base rates
     std::map<std::string, double, std::less<>> scales_;
+    std::vector<std::pair<std::string, double>> rates_;
     Warn warn_;
     bool restored_ = false;
     bool has_warned_ = false;

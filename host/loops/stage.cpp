@@ -18,13 +18,18 @@ std::optional<data::Loader> open_split(const Experiment& experiment, dv::Split s
                          .seed = experiment.seed});
 }
 
-std::optional<dv::Batch> next_batch(const Experiment& experiment, data::Batches& batches) {
-    std::optional<dv::Batch> batch = batches.next();
+std::optional<dv::Batch> next_batch(const Experiment& experiment, data::Batches& batches, Profiler::Action action) {
+    const auto waited = [&] {
+        const ProfileScope scope(experiment.profiler, action);
+        return batches.next();
+    };
+    std::optional<dv::Batch> batch = waited();
     if (!batch) return batch;
     check_frames(*batch, experiment);
     if (batch->frames.frames.scalar_type() != experiment.trainer.dtype()) {
         batch->frames.frames = batch->frames.frames.to(experiment.trainer.dtype());
     }
+    const ProfileScope scope(experiment.profiler, Profiler::to_device);
     return experiment.strategy->to_device(*batch);
 }
 

@@ -29,7 +29,8 @@ struct Run {
 /// Opens a split of the data with the run's loader settings; null when the data has no such split.
 std::optional<data::Loader> open_split(const Experiment& experiment, dv::Split split);
 
-/// The next batch on the strategy's device, in the run's dtype; frames that are not finite are reported (check_frames).
-std::optional<dv::Batch> next_batch(const Experiment& experiment, data::Batches& batches);
+/// The next batch on the strategy's device, in the run's dtype; frames that are not finite are reported (check_frames). `action` is
+/// what waiting for it is called.
+std::optional<dv::Batch> next_batch(const Experiment& experiment, data::Batches& batches, Profiler::Action action);
 
 }  // namespace dvhost::loops

@@ -24,8 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using loggers::wire::AppendFile;
 
-/// An offline experiment of Comet, as `comet upload` takes it: <key>.zip with experiment.json, messages.json and files. Until the end
-/// it is a folder <key>.partial.
+/// An offline experiment of Comet, as `comet upload` takes it: <key>.zip with experiment.json, messages.json and files.
+/// Until the end it is a folder <key>.partial.
 struct Comet final : dv::Logger, loggers::CommonOptions {
     std::string project, workspace, experiment_name, experiment_key;
     bool upload = false, log_files = true;

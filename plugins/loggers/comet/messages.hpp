@@ -9,8 +9,8 @@
 
 namespace comet::message {
 
-/// `json_name`: the name as JSON, because it comes again and again. Numbers that are not finite are "NaN", "Infinity", "-Infinity".
-/// `epoch`: -1 for none.
+/// `json_name`: the name as JSON, because it comes again and again. Numbers that are not finite are "NaN", "Infinity",
+/// "-Infinity". `epoch`: -1 for none.
 void put_metric(std::string& out, std::string_view json_name, double value, std::int64_t step, std::int64_t epoch,
                 std::int64_t time);
 

@@ -1,9 +1,10 @@
 #include "file_store.hpp"
 
-#include "wire/config_json.hpp"
 #include "number_text.hpp"
+#include "wire/config_json.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <system_error>
 
@@ -114,9 +115,24 @@ void FileStore::log(const Batch& batch) {
         loggers::append_number(out, m.value);
         out += ' ' + std::to_string(m.step) + '\n';
     }
-    for (const auto& [key, text] : lines) write(run_ / "metrics" / key, text, How::append);
-    for (const auto& [key, value] : batch.params) write(run_ / "params" / key, value, How::replace);
-    for (const auto& [key, value] : batch.tags) write(run_ / "tags" / key, value, How::replace);
+    for (const auto& [key, text] : lines) write(file_of("metrics", key), text, How::append);
+    for (const auto& [key, value] : batch.params) write(file_of("params", key), value, How::replace);
+    for (const auto& [key, value] : batch.tags) write(file_of("tags", key), value, How::replace);
+}
+
+const fs::path& FileStore::file_of(const char* kind, std::string_view key) {
+    const auto [found, is_new] = files_.try_emplace(std::string(kind) + '/' + std::string(key));
+    if (!is_new) return found->second;
+    fs::path path = run_ / kind;
+    for (const fs::path& part : fs::path(key)) {
+        if (fs::is_regular_file(path)) {
+            path += "." + part.string();
+        } else {
+            path /= part;
+        }
+    }
+    if (fs::is_directory(path)) path += ".value";
+    return found->second = path;
 }
 
 void FileStore::upload(const std::string& name, const std::string& path) {

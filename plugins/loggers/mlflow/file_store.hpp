@@ -4,7 +4,6 @@
 #include "store.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <unordered_map>
 
@@ -25,11 +24,15 @@ public:
 private:
     void find_experiment(std::int64_t now);
     void write_meta(Status status, std::int64_t end_time) const;
+    /// The file of a key below `kind`. A file cannot be a folder, too: where "loss" is a file, "loss/a" becomes
+    /// "loss.a", and where it is a folder, "loss" becomes "loss.value".
+    const std::filesystem::path& file_of(const char* kind, std::string_view key);
 
     std::filesystem::path root_;
     std::string experiment_, experiment_id_, run_id_, name_;
     std::filesystem::path run_;
     std::int64_t start_time_ = 0;
+    std::unordered_map<std::string, std::filesystem::path> files_;  // by kind and key
 };
 
 }  // namespace mlflow

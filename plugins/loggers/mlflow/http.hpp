@@ -15,21 +15,24 @@ struct Reply {
     double retry_after = 0;  ///< [s]; 0: not said
 };
 
-/// What is in the environment for MLflow's own client: MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN,
-/// MLFLOW_TRACKING_INSECURE_TLS, MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH.
+/// What is in the environment for MLflow's own client: MLFLOW_TRACKING_USERNAME and _PASSWORD, or
+/// MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_INSECURE_TLS, MLFLOW_TRACKING_SERVER_CERT_PATH,
+/// MLFLOW_TRACKING_CLIENT_CERT_PATH.
 struct Access {
     std::string user, password, token;
     std::string server_certificate, client_certificate;
     bool check_certificate = true;
 
-    /// `token_file` holds a token when the environment has none; empty: no file. Throws dv::IoError when it cannot be read.
+    /// `token_file` holds a token when the environment has none; empty: no file. Throws dv::IoError when it cannot be
+    /// read.
     static Access from_environment(const std::string& token_file);
 };
 
 /// One thread at a time, but for abandon().
 class Http {
 public:
-    /// `timeout` [s] for a whole request, 10 s at most of it to connect. libcurl's own variables (https_proxy, ...) count too.
+    /// `timeout` [s] for a whole request, 10 s at most of it to connect. libcurl's own variables (https_proxy, ...)
+    /// count too.
     Http(Access access, double timeout);
     ~Http();
 

@@ -13,8 +13,8 @@ inline constexpr std::size_t kLongestKey = 250;     ///< characters
 inline constexpr std::size_t kLongestParam = 6000;  ///< of a parameter's value
 inline constexpr std::size_t kLongestTag = 5000;    ///< of a tag's value
 
-/// A name made of letters, digits and `_ - . : / space`, that is a path without empty parts, "." and "..": anything else becomes
-/// '_'. Letters and digits are Unicode's, as in Python's \w.
+/// A name made of letters, digits and `_ - . : / space`, that is a path without empty parts, "." and "..": anything
+/// else becomes '_'. Letters and digits are Unicode's, as in Python's \w.
 std::string valid_key(std::string_view name);
 
 /// valid_key() for a run's names, made so that two names never share one key: the second gets "_2" behind it.

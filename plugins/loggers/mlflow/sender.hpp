@@ -32,8 +32,8 @@ struct SenderOptions {
     double longest_wait = 60.0;     ///< [s]
 };
 
-/// Rows are put together into requests; what a store that is away should have is tried again, after a random part of a wait that
-/// doubles. What it refuses is put aside, once said, and the rest goes on.
+/// Rows are put together into requests; what a store that is away should have is tried again, after a random part of a
+/// wait that doubles. What it refuses is put aside, once said, and the rest goes on.
 class Sender {
 public:
     using Warn = std::function<void(const std::string&)>;

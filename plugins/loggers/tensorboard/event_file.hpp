@@ -13,8 +13,8 @@
 namespace tensorboard {
 
 /// One file in `folder`, named events.out.tfevents.<seconds>.<host>.<pid>.<number><suffix>; a new one always: a file of
-/// another process is never appended to. TensorBoard reads the files of a folder in the order of their names, so this one's
-/// seconds come after those of all that are there. One thread at a time.
+/// another process is never appended to. TensorBoard reads the files of a folder in the order of their names, so this
+/// one's seconds come after those of all that are there. One thread at a time.
 class EventFile {
 public:
     /// Makes the file and writes who wrote it. Throws dv::IoError.

@@ -16,7 +16,8 @@ using loggers::wire::Message;
 constexpr int kTensorData = 2;
 constexpr int kFloat = 1, kString = 7;  // DataType of a tensor
 
-/// A Value without numbers: what it says is in its metadata. Some readers want a tensor, so it has one without elements.
+/// A Value without numbers: what it says is in its metadata. Some readers want a tensor, so it has one without
+/// elements.
 std::string hparams_value(std::string_view tag, std::string_view content) {
     std::string out;
     Message value(out);

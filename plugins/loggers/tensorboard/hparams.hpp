@@ -15,8 +15,8 @@ enum class SessionEnd { success = 1, failure = 2 };
 /// What there is to compare: hyper-parameters with their types, and metrics by tag.
 std::string experiment_value(std::span<const loggers::wire::FlatValue> hparams, std::span<const std::string> metrics,
                              double now);
-/// The hyper-parameters of this run. `group`: runs of one group are one row of the table; empty: the run alone. Numbers that are not
-/// finite are texts, because TensorBoard sends them as JSON.
+/// The hyper-parameters of this run. `group`: runs of one group are one row of the table; empty: the run alone. Numbers
+/// that are not finite are texts, because TensorBoard sends them as JSON.
 std::string session_start_value(std::span<const loggers::wire::FlatValue> hparams, std::string_view group, double now);
 std::string session_end_value(SessionEnd outcome, double now);
 

@@ -24,8 +24,8 @@ struct Series {
 /// All series of a run, by name.
 class AllSeries {
 public:
-    /// The series of this name and kind. A name that another kind has taken gets "/text", "/image" or "/histogram" or "/scalar"
-    /// after it: TensorBoard reads a tag as what its first value was.
+    /// The series of this name and kind. A name that another kind has taken gets "/text", "/image" or "/histogram" or
+    /// "/scalar" after it: TensorBoard reads a tag as what its first value was.
     Series& find(std::string_view name, Kind kind);
     /// How many names are in use.
     std::size_t size() const { return series_.size(); }

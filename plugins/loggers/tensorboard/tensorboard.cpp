@@ -120,8 +120,8 @@ struct TensorBoard final : dv::Logger, loggers::CommonOptions {
         file_->file().sync();
     }
 
-    /// "<bytes> <file>": behind them the file is cut when the process was killed. The cut file then stays as it is, and a new one
-    /// takes what comes.
+    /// "<bytes> <file>": behind them the file is cut when the process was killed. The cut file then stays as it is, and
+    /// a new one takes what comes.
     std::string position() override {
         const auto& file = file_->file();
         return std::to_string(file.size()) + ' ' + file.path().filename().string();

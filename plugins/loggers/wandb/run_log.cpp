@@ -21,6 +21,7 @@ using loggers::wire::Message;
 
 constexpr std::string_view kFolderFront = "offline-run-";  // `wandb sync` passes over folders of other names
 constexpr double kSummaryEvery = 15.0;                     // [s]
+constexpr std::size_t kShortSummary = 100;                 // names
 constexpr std::size_t kLongestRow = (10u << 20) - (100u << 10);
 
 std::string date_of(double seconds, const char* format) {
@@ -199,6 +200,10 @@ void RunLog::write_summary(double now) {
     std::string record;
     Message(record).integer(1, ++number_).bytes(static_cast<std::uint32_t>(Content::summary), items);
     log_.add(record, now, patience_);
+}
+
+void RunLog::write_summary_when_due(double now) {
+    if (changed_.size() <= kShortSummary || now - last_summary_ >= kSummaryEvery) write_summary(now);
 }
 
 void RunLog::exit(int code, double now) {

@@ -20,7 +20,8 @@ class RunLog {
 public:
     /// A new folder below `above`, begun with header, run, environment and the rule of the step metric.
     RunLog(const std::filesystem::path& above, RunFacts facts, double patience);
-    /// Goes on where position() was taken; what is behind it is cut off. Throws dv::IoError, dv::Error when it is no position.
+    /// Goes on where position() was taken; what is behind it is cut off. Throws dv::IoError, dv::Error when it is no
+    /// position.
     RunLog(const std::filesystem::path& above, std::string_view position, double patience);
 
     /// A value of the configuration; `value` is JSON.
@@ -30,13 +31,16 @@ public:
     void begin_row() { row_.clear(); }
     /// `value` is JSON. A name comes once in a row: the last value counts.
     void put(std::string_view name, std::string_view value);
-    /// Throws dv::Error that names the longest value, and leaves the row out, when the row is longer than W&B's server takes.
+    /// Throws dv::Error that names the longest value, and leaves the row out, when the row is longer than W&B's server
+    /// takes.
     void end_row(std::int64_t step, double wall_time);
 
     /// A file below files/.
     void media_file(std::string_view path, double now);
     /// Writes what has changed of the summary: the last value of every name.
     void write_summary(double now);
+    /// The same when it is due, or short: what a kill leaves should have its summary, and not be made of summaries.
+    void write_summary_when_due(double now);
     /// The last records: summary, exit code.
     void exit(int code, double now);
 

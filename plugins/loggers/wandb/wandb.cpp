@@ -89,7 +89,7 @@ struct Wandb final : dv::Logger, loggers::CommonOptions {
     }
 
     void flush() override {
-        run_->write_summary(now());
+        run_->write_summary_when_due(now());
         run_->sync();
     }
     void finalize(std::string_view outcome) override {

@@ -234,6 +234,8 @@ TEST_F(SpoolTest, CursorsAndOutcomeAreReadBack) {
     EXPECT_FALSE(f.read_cursor("logger.0"));
     EXPECT_FALSE(f.read_outcome());
     f.write_cursor("logger.0", {{12, 345}, "two\nlines"});
+    f.begin_outcome();
+    EXPECT_FALSE(f.read_outcome());
     f.write_outcome("interrupted");
     const auto cursor = f.read_cursor("logger.0");
     ASSERT_TRUE(cursor);

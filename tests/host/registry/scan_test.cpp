@@ -239,7 +239,7 @@ TEST_F(ScanTest, ARefusedFileIsNamedWhereItIsMissed) {
     const Lookup lookup = registry.find("dv.logger", "old");
     EXPECT_THAT(lookup.refused,
                 ElementsAre((folder / "old.so").string() + ": plugin 'lab.old' 1.2.3 is built for plugin ABI 2.3, this "
-                                                           "host has 1.0; rebuild it with this host's SDK"));
+                                                           "host has 1." + std::to_string(DV_ABI_MINOR) + "; rebuild it with this host's SDK"));
     EXPECT_EQ(lookup.refused_code, ExitCode::rejected);
     EXPECT_EQ(entry(registry, "old.so").info->id, "lab.old");
 }

@@ -4,23 +4,34 @@
 
 namespace callbacks {
 
-void RateControl::set(dv::Training& training, std::string_view group, double now, double target) {
-    if (std::abs(now - target) <= 1e-12 * std::abs(target)) return;
-    if (now == 0.0) {
-        throw dv::Error("the schedule has made the rate of group '" + std::string(group) +
+void RateControl::set(dv::Training& training, std::string_view name, double now, double target) {
+    Group& group = groups_.try_emplace(std::string(name)).first->second;
+    if (now != group.seen) {  // the schedule has moved, or our factor has arrived
+        group.seen = now;
+        group.scheduled = now / group.factor;
+    }
+    if (std::abs(group.scheduled * group.factor - target) <= 1e-12 * std::abs(target)) return;
+    if (group.scheduled == 0.0) {
+        throw dv::Error("the schedule has made the rate of group '" + std::string(name) +
                         "' 0, and no factor makes another rate of that; end the schedule above 0");
     }
-    double& factor = factors_.try_emplace(std::string(group), 1.0).first->second;
-    factor *= target / now;
-    training.scale_lr(group, factor);
+    group.factor = target / group.scheduled;
+    training.scale_lr(name, group.factor);
 }
 
 void RateControl::restore(dv::Training& training) const {
-    for (const auto& [group, factor] : factors_) training.scale_lr(group, factor);
+    for (const auto& [name, group] : groups_) training.scale_lr(name, group.factor);
 }
 
-void RateControl::save(dv::StateWriter& out) const { save_numbers(out, "factors", factors_); }
-void RateControl::load(const dv::StateReader& state) { factors_ = load_numbers(state, "factors"); }
+void RateControl::save(dv::StateWriter& out) const {
+    Rates factors;
+    for (const auto& [name, group] : groups_) factors[name] = group.factor;
+    save_numbers(out, "factors", factors);
+}
+void RateControl::load(const dv::StateReader& state) {
+    groups_.clear();
+    for (const auto& [name, factor] : load_numbers(state, "factors")) groups_[name].factor = factor;
+}
 
 void save_numbers(dv::StateWriter& out, std::string_view key, const Rates& numbers) {
     out.table(key, [&] {

@@ -9,8 +9,8 @@
 
 namespace callbacks {
 
-/// By factors on the scheduled rates, which are kept: a run that goes on finds them in its state. The rates of the run view are those
-/// with the factors.
+/// By factors on the scheduled rates, which are kept: a run that goes on finds them in its state. The run view may show a new factor at
+/// once, or only when the schedule moves next.
 class RateControl {
 public:
     /// From now on the group has the rate `target`, until the schedule changes it. `now` is the rate that the run view shows. Throws
@@ -23,7 +23,12 @@ public:
     void load(const dv::StateReader& state);
 
 private:
-    std::map<std::string, double, std::less<>> factors_;
+    struct Group {
+        double factor = 1.0;
+        double seen = -1.0;      ///< what the run view showed last
+        double scheduled = 0.0;  ///< without the factor
+    };
+    std::map<std::string, Group, std::less<>> groups_;
 };
 
 using Rates = std::map<std::string, double, std::less<>>;

@@ -21,6 +21,8 @@ protected:
     const at::Tensor w = dv::testing::tensor({0.0}, {1});
     std::function<double(int epoch)> scheduled = [](int) { return 1.0; };
     std::vector<double> rates;  // in each epoch
+    /// When the run view shows a new factor: at once, or with the next epoch.
+    enum class Shown { at_once, next_epoch } shown = Shown::at_once;
 
     TorchCallbackHandle make(Config config) {
         if (!config.get("swa_lrs")) config.set("swa_lrs", 0.1);
@@ -38,7 +40,8 @@ protected:
         for (int epoch = first; epoch < last; ++epoch) {
             swa.phase(DV_TRAIN_EPOCH_START, run.epoch(epoch).learning_rate("regular", rate(swa, epoch)));
             for (int batch = 0; batch < 2; ++batch) {
-                swa.phase(DV_TRAIN_BATCH_START, run.learning_rate("regular", rate(swa, epoch)));
+                if (shown == Shown::at_once) run.learning_rate("regular", rate(swa, epoch));
+                swa.phase(DV_TRAIN_BATCH_START, run);
             }
             rates.push_back(rate(swa, epoch));
             w.fill_(epoch + 1.0);
@@ -69,6 +72,13 @@ TEST_F(SwaTest, TheRateGoesToThatOfThePhase) {
     trained({{"swa_epoch_start", 1.0}, {"annealing_epochs", 4}}, 5);
     for (std::size_t i = 0; i < 5; ++i)
         EXPECT_NEAR(rates[i], 1.0 - 0.9 * (1 - std::cos(M_PI * static_cast<double>(i) / 4)) / 2, 1e-12);
+}
+
+TEST_F(SwaTest, WhateverTheRunViewShowsInBetween) {
+    shown = Shown::next_epoch;
+    trained({{"swa_epoch_start", 2.0}, {"annealing_epochs", 2}, {"annealing_strategy", "linear"}}, 5);
+    const std::vector<double> linear{1.0, 1.0, 0.55, 0.1, 0.1};
+    for (std::size_t i = 0; i < linear.size(); ++i) EXPECT_NEAR(rates[i], linear[i], 1e-12) << i;
 }
 
 TEST_F(SwaTest, WhateverTheScheduleDoes) {

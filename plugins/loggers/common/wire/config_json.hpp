@@ -10,8 +10,8 @@
 
 namespace loggers::wire {
 
-/// Tables as objects, keys in their order. JSON has no word for NaN and the infinities: they are the strings "NaN", "Infinity" and
-/// "-Infinity".
+/// Tables as objects, keys in their order. JSON has no word for NaN and the infinities: they are the strings "NaN",
+/// "Infinity" and "-Infinity".
 nlohmann::ordered_json json_of(const dv_config& config, const dv_node* node);
 
 /// A number, or such a string.

@@ -15,8 +15,8 @@ struct FlatValue {
     std::variant<bool, std::int64_t, double, std::string> value;
 };
 
-/// Tables become "outer/inner"; lists that hold tables are counted ("callback/0/type"), other lists are one text "[1, 2]".
-/// Empty tables and lists of no elements: "{}" and "[]". All text is
+/// Tables become "outer/inner"; lists that hold tables are counted ("callback/0/type"), other lists are one text "[1,
+/// 2]". Empty tables and lists of no elements: "{}" and "[]". All text is
 /// UTF-8.
 std::vector<FlatValue> flatten(const dv_config& config);
 

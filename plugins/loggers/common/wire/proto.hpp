@@ -1,9 +1,9 @@
 #pragma once
-/// Protocol Buffers' wire format (proto3), written by hand: a handful of fixed messages needs no library, and two plugins that
-/// each bring generated code for the same .proto end the process when both are loaded (protobuf#1941).
+/// Protocol Buffers' wire format (proto3), written by hand: a handful of fixed messages needs no library, and two
+/// plugins that each bring generated code for the same .proto end the process when both are loaded (protobuf#1941).
 ///
-/// A field is a varint key (number << 3 | wire type) and a value: 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes.
-/// Source: protobuf.dev/programming-guides/encoding.
+/// A field is a varint key (number << 3 | wire type) and a value: 0 varint, 1 eight bytes, 2 length and bytes, 5 four
+/// bytes. Source: protobuf.dev/programming-guides/encoding.
 
 #include <bit>
 #include <concepts>
@@ -41,8 +41,8 @@ constexpr std::size_t varint_size(std::uint64_t value) {
     return n;
 }
 
-/// Appends a message's fields to a string. Fields come out in the order of the calls. Unlike protobuf's own writers it also
-/// writes a number that is zero; readers take both.
+/// Appends a message's fields to a string. Fields come out in the order of the calls. Unlike protobuf's own writers it
+/// also writes a number that is zero; readers take both.
 class Message {
 public:
     explicit Message(std::string& out) : out_(out) {}
@@ -74,8 +74,8 @@ public:
     Message& packed(std::uint32_t field, std::span<const T> values) {
         return bytes(field, {reinterpret_cast<const char*>(values.data()), values.size_bytes()});
     }
-    /// A nested message: `write(Message&)` appends its fields. Its length stands in front of it and is known afterwards, so
-    /// one byte is kept free, which is enough for most; longer ones are moved.
+    /// A nested message: `write(Message&)` appends its fields. Its length stands in front of it and is known
+    /// afterwards, so one byte is kept free, which is enough for most; longer ones are moved.
     template <class Write>
     Message& nested(std::uint32_t field, Write&& write) {
         key(field, 2);

@@ -6,7 +6,8 @@
 
 namespace loggers::wire {
 
-/// How many bytes the code point at the front of `text` takes; 0 when what stands there is no UTF-8. `text` is not empty.
+/// How many bytes the code point at the front of `text` takes; 0 when what stands there is no UTF-8. `text` is not
+/// empty.
 inline std::size_t code_point_size(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char first = byte(0);

@@ -151,6 +151,18 @@ TEST_F(MlflowTest, AfterAKillTheSameRunGoesOn) {
     EXPECT_EQ(metrics[1], metrics[2]);  // the server knows it by key, time, step and value
 }
 
+TEST_F(MlflowTest, ARunThatGoesOnFromACheckpointIsTheSameRun) {
+    open().finalize();
+    auto second = open();
+    const dv_resume from{sizeof(dv_resume), 0, 12, 40};
+    ASSERT_EQ(second.made().vtable<dv_logger_1>().resume(second.made().object(), &from), DV_OK);
+    second.metrics({{"a", 1.0}}, 40, -1, 1700000000.0);
+    second.finalize();
+    EXPECT_EQ(server.requests("runs/create").size(), 1u);
+    EXPECT_EQ(server.requests("runs/get?run_id=r1").size(), 1u);
+    EXPECT_EQ(sent_metrics().size(), 1u);
+}
+
 TEST_F(MlflowTest, TextImagesHistogramsAndFilesAreArtifacts) {
     const std::array limits{1.0, HUGE_VAL};
     const std::array counts{3.0, 4.0};
@@ -195,6 +207,19 @@ TEST_F(MlflowTest, WithoutAServerTheRunIsAFolder) {
     EXPECT_NE(meta.find("status: 3\n"), std::string::npos) << meta;
     EXPECT_NE(meta.find("run_name: \"it's \\\"x\\\"\"\n"), std::string::npos) << meta;
     EXPECT_NE(content(stored().parent_path() / "meta.yaml").find("name: \"e: 1\"\n"), std::string::npos);
+}
+
+TEST_F(MlflowTest, ANameThatIsAlsoAFolderGetsAnotherName) {
+    auto logger = open({{"tracking_uri", ""}});
+    dv::testing::Metrics first{{"loss", 1.0}, {"loss/a/b", 2.0}, {"x/y", 3.0}};
+    for (int i = 0; i < 500; ++i) first.emplace_back("filler" + std::to_string(i), 0.0);  // written before the next row
+    logger.metrics(first, 0, -1, 1700000000.0);
+    logger.metrics({{"loss", 5.0}, {"loss/a/b", 6.0}, {"x", 4.0}}, 1, -1, 1700000001.0);
+    logger.finalize();
+    const fs::path metrics = stored() / "metrics";
+    EXPECT_EQ(content(metrics / "loss"), "1700000000000 1 0\n1700000001000 5 1\n");
+    EXPECT_EQ(content(metrics / "loss.a/b"), "1700000000000 2 0\n1700000001000 6 1\n");
+    EXPECT_EQ(content(metrics / "x/y") + content(metrics / "x.value"), "1700000000000 3 0\n1700000001000 4 1\n");
 }
 
 TEST_F(MlflowTest, RunsOfOneExperimentShareItsFolder) {

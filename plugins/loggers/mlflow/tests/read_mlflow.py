@@ -198,6 +198,16 @@ class FolderTest(RunChecks, unittest.TestCase):
         self.assertEqual(good.info.status, "FINISHED")
 
 
+    def test_a_quickstart_run_in_a_folder(self):
+        with tempfile.TemporaryDirectory() as folder:
+            version, rows = quickstart.run(folder, "mlflow", 'logger.0.run_name="quick"')
+            client = MlflowClient("file://" + os.path.join(version, "mlruns"))
+            run = run_named(client, "quick", "dvhost")
+            for key, name in (("train/loss", "train/loss"), ("test/loss.cross_entropy", "test/loss/cross_entropy")):
+                ours = [(step, value) for step, n, value in rows if n == name]
+                self.assertEqual([(step, value) for step, value, _ in history(client, run, key)], ours, name)
+
+
 class LimitsTest(unittest.TestCase):
     def test_ours_are_within_those_of_the_server(self):
         self.assertLessEqual(500, validation.MAX_METRICS_PER_BATCH)

@@ -248,6 +248,19 @@ TEST_F(TensorBoardTest, ANewFileComesAfterTheOldOnesAndSaysFromWhichStep) {
     EXPECT_EQ(Fields(records.at(1)).message(7).at(1).as_int(), 1);
 }
 
+TEST_F(TensorBoardTest, ARunThatGoesOnSaysFromWhichStepAtOnce) {
+    { auto first = open(); }
+    auto second = open();
+    const dv_resume from{sizeof(dv_resume), 0, 12, 40};
+    ASSERT_EQ(second.made().vtable<dv_logger_1>().resume(second.made().object(), &from), DV_OK);
+    second.metrics({{"a", 1.0}}, 41);
+    second.finalize();
+    const auto records = tensorboard::testing::records(bytes());
+    ASSERT_EQ(records.size(), 3u);
+    EXPECT_EQ(Fields(records[1]).at(2).as_int(), 40);
+    EXPECT_EQ(Fields(records[1]).message(7).at(1).as_int(), 1);
+}
+
 TEST_F(TensorBoardTest, AfterAKillTheOldFileIsCutAndANewOneGoesOn) {
     std::string position;
     {

@@ -276,6 +276,21 @@ TEST_F(WandbTest, AfterAKillTheFileGoesOnWhereItWasSafe) {
     EXPECT_EQ(std::distance(fs::directory_iterator(above()), fs::directory_iterator()), 1);
 }
 
+TEST_F(WandbTest, ARunThatGoesOnHasANewFolderAndTheSameId) {
+    { auto first = open(); }
+    plugin.host().clock.wall = 1700000060.0;
+    auto second = plugin.make<dv::Logger>("wandb", {});
+    const dv_resume from{sizeof(dv_resume), 0, 12, 40};
+    ASSERT_EQ(second.made().vtable<dv_logger_1>().resume(second.made().object(), &from), DV_OK);
+    second.metrics({{"a", 1.0}}, 40, -1, 1700000061.0);
+    second.finalize();
+    const Fields run(all(kRun, "20231114_221420").at(0));
+    EXPECT_EQ(run.text(1), "abcd1234");
+    EXPECT_EQ(run.at(14).as_int(), 12);
+    EXPECT_EQ(item(Fields(all(kHistory, "20231114_221420").at(0)), "_step"), "12");
+    EXPECT_EQ(std::distance(fs::directory_iterator(above()), fs::directory_iterator()), 2);
+}
+
 TEST_F(WandbTest, TwoRunsOfOneSecondHaveFoldersOfTheirOwn) {
     auto a = open(), b = open();
     EXPECT_TRUE(fs::exists(folder("20231114_221320")));
