@@ -21,8 +21,6 @@ std::unique_ptr<compose::Composition> composed(compose::Checked checked, registr
     }
 }
 
-}  // namespace
-
 int run_manifest(const ManifestOptions& options, const compose::ResumeRequest& resume, const std::filesystem::path& predictions) {
     logging::Console console(STDERR_FILENO);
     logging::HostLog log(console, DV_LOG_INFO);

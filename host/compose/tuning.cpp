@@ -171,7 +171,11 @@ LrCurve find_lr(loops::Experiment& experiment, const LrSearch& search) {
     Nowhere nowhere;
     loops::Experiment trial = trial_of(experiment, nowhere, search.steps);
     trial.trainer.on_nan = loops::OnNan::ignore;  // a loss that diverges is part of the search
-    trial.schedules = {{std::make_shared<Sweep>(search, *trial.optimizers.front()), "lr_find", dv::Schedule::Interval::step}};
+    loops::ScheduleEntry sweep;
+    sweep.schedule = std::make_shared<Sweep>(search, *trial.optimizers.front());
+    sweep.name = "lr_find";
+    sweep.interval = dv::Schedule::Interval::step;
+    trial.schedules = {sweep};
     const auto watcher = std::make_shared<Watcher>(search);
     trial.callbacks = {watcher};
     loops::Trainer(trial).run({loops::StageKind::fit});

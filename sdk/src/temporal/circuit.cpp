@@ -18,8 +18,9 @@ namespace {
 struct Apply {
     const at::Tensor& x;
 
+    // Autocast may have computed in a lower type; states stay in that of the frames.
     at::Tensor operator()(const Convolution& c) const {
-        return at::conv2d(x, c.weight, c.bias, c.stride, c.padding, /*dilation=*/1, c.groups);
+        return at::conv2d(x, c.weight, c.bias, c.stride, c.padding, /*dilation=*/1, c.groups).to(x.scalar_type());
     }
     at::Tensor operator()(const Pool& p) const {
         return p.kind == Pool::Kind::max ? at::max_pool2d(x, p.kernel, p.stride, p.padding)

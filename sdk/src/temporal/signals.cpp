@@ -54,9 +54,10 @@ at::Tensor fatigued(const Adaptation& by, const at::Tensor& s, const at::Tensor&
 at::Tensor recurrent_drive(const RecurrentPath& path, const std::optional<LinearMap>& linear, const Grid& joins,
                            const at::Tensor& rate) {
     if (!rate.defined()) return rate;
-    if (!linear) return resized(path.map->forward(rate), joins);
+    if (!linear) return resized(path.map->forward(rate).to(rate.scalar_type()), joins);
     const std::int64_t padding = linear->weight.size(2) / 2;
-    return resized(at::conv2d(rate, linear->weight, linear->bias, 1, padding, 1, linear->groups), joins);
+    const at::Tensor drive = at::conv2d(rate, linear->weight, linear->bias, 1, padding, 1, linear->groups);
+    return resized(drive.to(rate.scalar_type()), joins);
 }
 
 at::Tensor arriving(const Connection& c, const at::Tensor& source) {

@@ -34,7 +34,7 @@ void leaves_nothing_behind(const Subject& subject) {
     create_and_destroy(subject, 10);                 // whatever is set up once
     Holdings before = holdings();
     std::size_t least_growth = SIZE_MAX;
-    for (int round = 0; round < 3 && least_growth > kTolerated; ++round) {
+    for (int round = 0; round < 8 && least_growth > kTolerated; ++round) {
         create_and_destroy(subject, kTimes);
         const Holdings after = holdings();
         expect(after.descriptors <= before.descriptors, "creating and destroying it ", kTimes, " times left ",

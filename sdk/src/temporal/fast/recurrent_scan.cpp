@@ -75,7 +75,7 @@ private:
         const at::Tensor source =
             block.begin > 0 ? kept_.h.narrow(0, from * s_.batch, n * s_.batch) : s_.history.narrow(0, 0, n * s_.batch);
         if (s_.convolver) return s_.convolver->forward(source);
-        return at::conv2d(source, c.weight, c.bias, 1, c.padding, 1, c.groups).contiguous(s_.layout);
+        return at::conv2d(source, c.weight, c.bias, 1, c.padding, 1, c.groups).to(source.scalar_type()).contiguous(s_.layout);
     }
 
     template <class T>
