@@ -20,7 +20,7 @@ namespace {
 
 AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target), path_(target) {
     std::error_code made;
-    std::filesystem::create_directories(target.parent_path(), made);
+    if (target.has_parent_path()) std::filesystem::create_directories(target.parent_path(), made);
     if (made) throw dv::IoError("cannot make the folder " + target.parent_path().string() + ": " + made.message());
     path_ += ".tmp";
     fd_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -27,7 +27,7 @@ struct Flat {
 /// How long a run took, where its files lie and what its manifest's text was say nothing about where training is.
 bool is_circumstance(const std::string& path, const PickleValue& value) {
     if (path == "dvhost.elapsed" || path == "dvhost.threads" || path == "dvhost.manifest") return true;
-    return path.starts_with("callbacks.") && value.as<std::string>() != nullptr;
+    return path.starts_with("callbacks.") && (value.as<std::string>() != nullptr || path.find('/') != std::string::npos);
 }
 
 std::string number_text(double value) {

@@ -41,10 +41,10 @@ Json json_of(const PickleValue& value) {
     return nullptr;
 }
 
-/// What a dict holds under `key`; null when it holds none.
+/// What a dict holds under `key`; an empty object when it holds none.
 Json json_at(const PickleValue& tree, const char* key) {
     const PickleValue* value = tree.find(key);
-    return value != nullptr ? json_of(*value) : Json();
+    return value != nullptr ? json_of(*value) : Json::object();
 }
 
 /// Where training was, by whatever the file says of it.
@@ -162,7 +162,7 @@ void print_text(const CheckpointFile& file, const Json& all) {
     std::cout << aligned(head);
     print_section("counters", all.value("counters", Json()));
     print_optimizers(all.value("optimizers", Json::array()));
-    print_section("callbacks", all.value("callbacks", Json()));
+    for (const auto& [key, state] : all.value("callbacks", Json::object()).items()) print_section("callback " + key, state);
     print_section("hyper-parameters of the model", all.value("hyper_parameters", Json()));
     print_section("hyper-parameters of the data", all.value("datamodule_hyper_parameters", Json()));
 

@@ -260,7 +260,9 @@ bool is_out_of_memory(const std::exception& error) {
     if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr || dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
     std::string text = error.what();
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    static constexpr const char* kSigns[] = {"out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc"};
+    // The last three are oneDNN's, which says no more than this when it gets no memory.
+    static constexpr const char* kSigns[] = {"out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory", "bad_alloc",
+                                             "could not create a primitive", "could not execute a primitive", "could not create a memory"};
     return std::any_of(std::begin(kSigns), std::end(kSigns), [&](const char* sign) { return text.find(sign) != std::string::npos; });
 }
 

@@ -60,8 +60,8 @@ TEST(TimeProfiler, CountsEachActionOfTraining) {
     const std::string report = profiled(std::make_shared<TimeProfiler>(kParts));
     EXPECT_EQ(cell(report, "run_training_epoch", 2), "1") << report;
     EXPECT_EQ(cell(report, "run_training_batch", 2), "2");
-    EXPECT_EQ(cell(report, "train_dataloader_next", 2), "3");  // the last finds the end
-    EXPECT_EQ(cell(report, "val_next", 2), "3");
+    EXPECT_EQ(cell(report, "train_dataloader_next", 2), "2");
+    EXPECT_EQ(cell(report, "val_next", 2), "3");  // the last finds the end
     EXPECT_EQ(cell(report, "optimizer_step", 2), "2");
     EXPECT_EQ(cell(report, "[Module]example.model.boring.training_step", 2), "2");
     EXPECT_EQ(cell(report, "[Module]example.model.boring.validation_step", 2), "2");
