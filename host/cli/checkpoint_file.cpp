@@ -61,9 +61,9 @@ std::string CheckpointFile::kind_text() const {
 
 std::string CheckpointFile::left_out_text() const {
     if (left_out == 0) return {};
-    return std::to_string(left_out) + (left_out == 1 ? " value in it is" : " values in it are") +
-           " neither plain data nor a tensor: Python would have to run code to make " + (left_out == 1 ? "it" : "them") +
-           ", so it was left out; nothing was run";
+    const bool one = left_out == 1;
+    return std::to_string(left_out) + (one ? " value in it is neither plain data nor a tensor" : " values in it are neither plain data nor tensors") +
+           ": Python would have to run code to make " + (one ? "it, so it was" : "them, so they were") + " left out; nothing was run";
 }
 
 CheckpointFile read_checkpoint_file(const std::filesystem::path& path) {

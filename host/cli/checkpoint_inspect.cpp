@@ -162,7 +162,8 @@ void print_text(const CheckpointFile& file, const Json& all) {
     std::cout << aligned(head);
     print_section("counters", all.value("counters", Json()));
     print_optimizers(all.value("optimizers", Json::array()));
-    for (const auto& [key, state] : all.value("callbacks", Json::object()).items()) print_section("callback " + key, state);
+    const Json callbacks = all.value("callbacks", Json::object());
+    for (const auto& [key, state] : callbacks.items()) print_section("callback " + key, state);
     print_section("hyper-parameters of the model", all.value("hyper_parameters", Json()));
     print_section("hyper-parameters of the data", all.value("datamodule_hyper_parameters", Json()));
 

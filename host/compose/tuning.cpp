@@ -129,7 +129,9 @@ public:
         const double smoothed = mean_ / (1.0 - std::pow(kBeta, static_cast<double>(n + 1)));
         curve_.lr.push_back(search_.rate(n));
         curve_.loss.push_back(smoothed);
-        if (n > 0 && search_.early_stop_threshold > 0 && smoothed > search_.early_stop_threshold * best_) return end(answer);
+        // So many times the best, for a loss above 0; as far from it for one below.
+        const double bound = best_ + (search_.early_stop_threshold - 1.0) * std::abs(best_);
+        if (n > 0 && search_.early_stop_threshold > 0 && smoothed > bound) return end(answer);
         if (n == 0 || smoothed < best_) best_ = smoothed;
     }
     LrCurve curve() && { return std::move(curve_); }

@@ -36,7 +36,7 @@ TEST_F(CheckpointCommands, InspectTellsWhatIsInACheckpoint) {
     const std::string file = trained(8);
     const Result text = dvhost({"checkpoint", "inspect", file});
     ASSERT_EQ(text.code, 0) << text.err;
-    EXPECT_THAT(text.out, AllOf(HasSubstr("checkpoint of dvhost, format 2"), HasSubstr("global_step  8"), HasSubstr("state exp_avg"),
+    EXPECT_THAT(text.out, AllOf(HasSubstr("checkpoint of dvhost, format 2"), HasSubstr("global_step      8"), HasSubstr("state exp_avg"),
                                 HasSubstr("n_timesteps"), HasSubstr("float32"), Not(HasSubstr("left out"))));
 
     const Result json = dvhost({"checkpoint", "inspect", file, "--json"});

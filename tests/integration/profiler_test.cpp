@@ -18,7 +18,7 @@ TEST_F(ProfiledRun, ShowsATableAndKeepsIt) {
     ASSERT_EQ(result.code, 0) << result.err;
     const std::string table = read("runs/tiny/version_0/profile.txt");
     EXPECT_THAT(table, AllOf(HasSubstr("Mean duration (s)"), HasSubstr("run_training_batch"), HasSubstr("train_dataloader_next"),
-                             HasSubstr("[Module]dvhost.model.rcnn.training_step"), HasSubstr("[Callback]"), HasSubstr("save_checkpoint"),
+                             HasSubstr("[Module]dynvision.model.rcnn.training_step"), HasSubstr("[Callback]"), HasSubstr("save_checkpoint"),
                              HasSubstr("test_next")));
     EXPECT_THAT(result.err, HasSubstr("Mean duration (s)"));
 }

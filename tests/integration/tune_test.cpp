@@ -54,7 +54,7 @@ TEST_F(Tune, RefusesWhatMakesNoSense) {
     EXPECT_EQ(dvhost({"tune", "lr", tiny(), "--max-lr", "1e-9"}).code, 64);
     EXPECT_EQ(dvhost({"tune", "lr", tiny(), "-o", "trainer.fast_dev_run=1"}).code, 64);
     EXPECT_EQ(dvhost({"tune", "batch-size", tiny(), "--mode", "guess"}).code, 64);
-    EXPECT_THAT(dvhost({"tune", "learning-rate", tiny()}).err, HasSubstr("tune lr"));
+    EXPECT_THAT(dvhost({"tune", "batchsize", tiny()}).err, HasSubstr("did you mean 'tune batch-size'"));
 }
 
 }  // namespace
