@@ -8,6 +8,7 @@
 #       [TEMPORAL]                          links the temporal engine, dv::temporal
 #       [TESTS <file>...]                   one GoogleTest executable <name>_test; DV_PLUGIN_UNDER_TEST is the file
 #       [CONFORMANCE_CONFIG <file|text>]    TOML for the conformance suite: parameters without a usable default
+#       [CONFORMANCE_COMPONENT <name>]      the one component that stands for all in it; absent: each is tried
 #       [TEST_ONLY])                        for fixtures: not installed, not part of `runtime`, not in the search path
 #
 # Makes <name>.so (C or C++ sources), which exports dv_plugin_entry and nothing else. The entry and the plugin's note
@@ -23,7 +24,7 @@ set_property(GLOBAL APPEND PROPERTY JOB_POOLS dv_heavy=${_dv_heavy_jobs})
 
 function(dv_add_plugin name)
     cmake_parse_arguments(
-        PARSE_ARGV 1 DV "NEEDS_NN;TEMPORAL;TEST_ONLY" "CLASS;ID;VERSION;LICENSE;DESCRIPTION;URL;CONFORMANCE_CONFIG"
+        PARSE_ARGV 1 DV "NEEDS_NN;TEMPORAL;TEST_ONLY" "CLASS;ID;VERSION;LICENSE;DESCRIPTION;URL;CONFORMANCE_CONFIG;CONFORMANCE_COMPONENT"
         "SOURCES;AUTHORS;REQUIRES;LINK;TESTS")
     _dv_check_plugin_arguments(${name})
     _dv_write_plugin_entry(${name} entry)
@@ -234,6 +235,9 @@ function(_dv_add_plugin_tests name)
     _dv_first_target(conformance dv-conformance dvhost::dv-conformance)
     if(conformance)
         _dv_conformance_config(${name} config)
+        if(DV_CONFORMANCE_COMPONENT)
+            list(APPEND config --component ${DV_CONFORMANCE_COMPONENT})
+        endif()
         add_test(NAME conformance.${name} COMMAND ${conformance} $<TARGET_FILE:${name}> ${config})
         set_tests_properties(conformance.${name} PROPERTIES LABELS "plugin;conformance" TIMEOUT 600 ENVIRONMENT OMP_NUM_THREADS=1)
     endif()

@@ -200,7 +200,7 @@ struct LrScaling {
 
 struct OptimizerKeys {
     std::optional<LrScaling> lr_scaling;
-    std::vector<std::string> trainable, frozen, parameters;
+    std::vector<std::string> trainable, frozen, parameters = {};
     static constexpr auto params = dv::schema(
         dv::p("lr_scaling", &OptimizerKeys::lr_scaling, dv::unset,
               "lr is multiplied for the samples E of an optimizer step: E / reference, or its root; absent or \"none\": it is not"),

@@ -181,7 +181,9 @@ TEST_F(Traces, HoldAllActionsAsCompleteEvents) {
     EXPECT_EQ(count(written, "run_training_batch"), 4u);
     EXPECT_EQ(count(written, "[Callback]example.callback.keyed.on_train_batch_end"), 4u);
     for (const auto& event : written.at("traceEvents")) {
-        if (event.at("ph") == "X") EXPECT_GE(event.at("dur").get<double>(), 0.0);
+        if (event.at("ph") == "X") {
+            EXPECT_GE(event.at("dur").get<double>(), 0.0);
+        }
     }
 }
 
