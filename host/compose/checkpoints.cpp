@@ -8,6 +8,29 @@
 
 namespace dvhost::compose {
 
+namespace {
+
+/// A table of the manifest as a value for a checkpoint.
+checkpoint::PickleValue pickle_value(const manifest::Node& node) {
+    using checkpoint::PickleValue;
+    if (node.is_bool()) return {node.as_bool()};
+    if (node.is_int()) return {node.as_int()};
+    if (node.is_float()) return {node.as_number()};
+    if (node.is_string()) return {node.as_string()};
+    if (node.is_list()) {
+        PickleValue::List list;
+        for (const manifest::Node& item : node.as_list()) list.push_back(pickle_value(item));
+        return {std::move(list)};
+    }
+    PickleValue::Pairs pairs;
+    for (const manifest::Member& member : node.as_table()) {
+        pairs.emplace_back(PickleValue{member.key}, pickle_value(member.value));
+    }
+    return {PickleValue::Dict{std::move(pairs)}};
+}
+
+}  // namespace
+
 Checkpoints::Checkpoints(loops::Experiment& experiment, checkpoint::Context context, bool stop_on_error, std::function<void()> on_disk)
     : experiment_(experiment), context_(std::move(context)), stop_on_error_(stop_on_error), saver_(std::move(on_disk)) {}
 
@@ -87,6 +110,13 @@ const std::vector<std::string>& Checkpoints::finish() {
     saver_.drain();
     for (std::string& failure : saver_.take_failures()) failures_.push_back("a checkpoint was not written: " + failure);
     return failures_;
+}
+
+checkpoint::Context checkpoint_context(const manifest::Node& manifest, std::uint64_t seed) {
+    return {.hyper_parameters = pickle_value(*manifest.find("model")),
+            .data_hyper_parameters = pickle_value(*manifest.find("data")),
+            .manifest = manifest::write(manifest, /*provenance=*/false),
+            .seed = seed};
 }
 
 CheckpointIndex read_index(const std::filesystem::path& file) {

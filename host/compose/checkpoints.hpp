@@ -4,6 +4,7 @@
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/saver.hpp"
 #include "loops/trainer.hpp"
+#include "manifest/node.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -60,6 +61,9 @@ private:
     std::vector<std::string> failures_;
     checkpoint::Saver saver_;  // last: its thread ends first
 };
+
+/// What a checkpoint says of the run: parameters of model and data, the resolved manifest, the seed.
+checkpoint::Context checkpoint_context(const manifest::Node& manifest, std::uint64_t seed);
 
 /// What a run folder says of its checkpoints.
 struct CheckpointIndex {

@@ -22,25 +22,6 @@ namespace dvhost::compose {
 
 namespace {
 
-/// A table of the manifest as a value for a checkpoint.
-checkpoint::PickleValue pickle_value(const manifest::Node& node) {
-    using checkpoint::PickleValue;
-    if (node.is_bool()) return {node.as_bool()};
-    if (node.is_int()) return {node.as_int()};
-    if (node.is_float()) return {node.as_number()};
-    if (node.is_string()) return {node.as_string()};
-    if (node.is_list()) {
-        PickleValue::List list;
-        for (const manifest::Node& item : node.as_list()) list.push_back(pickle_value(item));
-        return {std::move(list)};
-    }
-    PickleValue::Pairs pairs;
-    for (const manifest::Member& member : node.as_table()) {
-        pairs.emplace_back(PickleValue{member.key}, pickle_value(member.value));
-    }
-    return {PickleValue::Dict{std::move(pairs)}};
-}
-
 std::uint64_t seed_of(const manifest::Node& root) {
     return static_cast<std::uint64_t>(manifest::find_path(root, "run.seed")->as_int());
 }
@@ -106,11 +87,7 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
     if (purpose == Purpose::tune) return;
     build_recording();
     build_profiler();
-    const checkpoint::Context context{.hyper_parameters = pickle_value(role("model")),
-                                      .data_hyper_parameters = pickle_value(role("data")),
-                                      .manifest = manifest::write(checked_.manifest, /*provenance=*/false),
-                                      .seed = experiment_.seed};
-    checkpoints_ = std::make_unique<Checkpoints>(experiment_, context,
+    checkpoints_ = std::make_unique<Checkpoints>(experiment_, checkpoint_context(checked_.manifest, experiment_.seed),
                                                  keys_of<TrainerKeys>(role("trainer")).on_checkpoint_error == OnCheckpointError::stop,
                                                  [this] { log_thread_->flush(); });
     checkpoints_->set_index(run_dir_ / "checkpoints.toml");

@@ -1,13 +1,10 @@
 /// Lightning's acceptance cases (docs/trainer.md): what the loops do at the edges of their flags. Expected values were measured on Lightning
 /// 2.6 where a case says "Lightning", and follow from dvhost's own rule where it differs.
 
-#include "boring.hpp"
-#include "loops/trainer.hpp"
+#include "acceptance.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 namespace dvhost::testing {
 namespace {
@@ -18,88 +15,6 @@ using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-/// The gradient of every weight is 1 in each batch, whatever the data.
-struct UnitModel final : dv::Model {
-    at::Tensor weight = at::zeros({1});
-    std::vector<std::int64_t> without_loss;  // batches that give none
-    UnitModel() { weight.requires_grad_(); }
-    std::vector<dv::NamedTensor> parameters() const override { return {{"weight", weight, true}}; }
-    dv::StepOutput training_step(const dv::Batch& batch, const dv::Loss&) override {
-        dv::StepOutput out;
-        const bool none = std::find(without_loss.begin(), without_loss.end(), batch.batch_idx) != without_loss.end();
-        if (!none) out.loss = weight.sum();
-        return out;
-    }
-    dv::StepOutput validation_step(const dv::Batch&, const dv::Loss&) override { return {weight.detach().sum(), at::zeros({1, 1, 2}), at::zeros({1, 1}, at::kLong), {}}; }
-};
-
-/// Keeps the gradient of each step.
-struct GradientKeeper final : dv::Optimizer {
-    std::vector<double> gradients;
-    std::int64_t zeroed = 0;
-    std::vector<dv::OptimizerState> state() const override { return {}; }
-    void load_state(std::span<const dv::OptimizerState>) override {}
-    std::vector<dv::GroupOption> options(std::size_t) const override { return {}; }
-    void zero_grad() override {
-        ++zeroed;
-        dv::Optimizer::zero_grad();
-    }
-
-protected:
-    void step_group(dv::ParameterGroup& group) override { gradients.push_back(group.parameters.front().tensor.grad().sum().item<double>()); }
-};
-
-struct Halving final : dv::Schedule {
-    double factor(const dv_schedule_point& at) const override { return std::pow(0.5, static_cast<double>(at.count)); }
-};
-
-class Acceptance : public ::testing::Test {
-protected:
-    CollectingSink sink;
-    loops::Experiment e = boring_experiment(sink);
-    std::shared_ptr<UnitModel> model = std::make_shared<UnitModel>();
-    std::shared_ptr<GradientKeeper> optimizer = std::make_shared<GradientKeeper>();
-    BoringData& data = static_cast<BoringData&>(*e.data);
-    std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t>> validations;  // epoch, batches, global step
-
-    Acceptance() {
-        e.model = model;
-        optimizer->lr = 1.0;
-        e.optimizers = {optimizer};
-        e.metrics.clear();
-        e.train_metrics.clear();
-        batches(5);
-        data.n_val = 4;
-    }
-    void batches(std::int64_t n) { data.n_train = 4 * n; }
-    void on(FunctionCallback::Function f) { e.callbacks.push_back(std::make_shared<FunctionCallback>(std::move(f))); }
-    void note_validations() {
-        on([this](std::uint32_t phase, const dv_run& run, const dv_answer&) {
-            if (phase != DV_VALIDATION_START || run.stage == DV_STAGE_SANITY_CHECK) return;
-            validations.emplace_back(run.epoch, run.batches, run.global_step);
-        });
-    }
-    /// current_epoch and global_step at the end.
-    std::pair<std::int64_t, std::int64_t> fit() {
-        Trainer trainer(e);
-        trainer.run({StageKind::fit});
-        return {trainer.progress().epoch, trainer.progress().global_step};
-    }
-    std::string refusal() {
-        try {
-            fit();
-        } catch (const dv::Error& error) {
-            return error.what();
-        }
-        return "";
-    }
-    std::vector<std::int64_t> validated_after() const {
-        std::vector<std::int64_t> out;
-        for (const auto& v : validations) out.push_back(std::get<1>(v));
-        return out;
-    }
-};
 
 using Pair = std::pair<std::int64_t, std::int64_t>;
 
@@ -339,117 +254,6 @@ TEST_F(Acceptance, Case16SanityChecksLeaveNoTrace) {
         EXPECT_EQ(n, run);
         EXPECT_EQ(rows_before_training, 0u);
     }
-}
-
-class Rates : public Acceptance {
-protected:
-    std::vector<double> seen;
-    Rates() {
-        batches(4);
-        data.n_val = 0;
-        e.trainer.stop.max_epochs = 3;
-        on([this](std::uint32_t phase, const dv_run& run, const dv_answer&) {
-            if (phase == DV_TRAIN_BATCH_START) seen.push_back(run.learning_rates[0].value);
-        });
-    }
-    void schedule(dv::Schedule::Interval interval, std::int64_t frequency) {
-        e.schedules = {{std::make_shared<Halving>(), "", interval, frequency, "", true, 0}};
-        seen.clear();
-        fit();
-    }
-};
-
-TEST_F(Rates, Case17FollowEpochsAndSteps) {
-    using Interval = dv::Schedule::Interval;
-    schedule(Interval::epoch, 1);
-    EXPECT_THAT(seen, ElementsAre(1, 1, 1, 1, .5, .5, .5, .5, .25, .25, .25, .25));
-    schedule(Interval::epoch, 2);
-    EXPECT_THAT(seen, ElementsAre(1, 1, 1, 1, 1, 1, 1, 1, .5, .5, .5, .5));
-    schedule(Interval::step, 2);
-    EXPECT_THAT(seen, ElementsAre(1, 1, .5, .5, .25, .25, .125, .125, .0625, .0625, .03125, .03125));
-    e.trainer.accumulate = {{0, 2}};
-    schedule(Interval::step, 1);
-    EXPECT_THAT(std::vector<double>(seen.begin(), seen.begin() + 6), ElementsAre(1, 1, .5, .5, .25, .25));
-    e.trainer.accumulate = {};
-    schedule(Interval::samples, 20);  // 4 samples a batch
-    EXPECT_THAT(std::vector<double>(seen.begin(), seen.begin() + 6), ElementsAre(1, 1, 1, 1, 1, .5));
-}
-
-TEST_F(Rates, SeveralMultiply) {
-    const auto halving = std::make_shared<Halving>();
-    e.schedules = {{halving, "", dv::Schedule::Interval::epoch, 1, "", true, 0}, {halving, "", dv::Schedule::Interval::epoch, 2, "", true, 0}};
-    fit();
-    EXPECT_EQ(seen.back(), 0.25 * 0.5);
-}
-
-TEST_F(Rates, Case18AMissingMonitorIsNamed) {
-    struct Following final : dv::Schedule {
-        double factor(const dv_schedule_point&) const override { return 1.0; }
-    };
-    e.schedules = {{std::make_shared<Following>(), "", dv::Schedule::Interval::epoch, 1, "val/nothing", true, 0}};
-    EXPECT_THAT(refusal(), HasSubstr("'val/nothing'"));
-    std::vector<std::string> warnings;
-    e.warn = [&](const std::string& text) { warnings.push_back(text); };
-    e.schedules.front().strict = false;
-    EXPECT_EQ(refusal(), "");
-    EXPECT_THAT(warnings, ElementsAre(HasSubstr("strict = false")));
-}
-
-TEST_F(Acceptance, Case33AccumulationLogsTheBatchThatStepped) {
-    e.trainer.accumulate = {{0, 2}};
-    data.n_val = 0;
-    fit();
-    std::vector<std::int64_t> steps;
-    for (const auto& row : sink.rows) {
-        if (row.has("train/loss")) steps.push_back(row.step);
-    }
-    EXPECT_THAT(steps, ElementsAre(0, 1, 2));
-}
-
-TEST_F(Acceptance, Case35ReducesOverTheEpochWithWeights) {
-    data.n_train = 7;
-    data.n_val = 0;
-    e.loader.batch_size = 3;
-    on([](std::uint32_t phase, const dv_run& run, const dv_answer& answer) {
-        if (phase != DV_TRAIN_BATCH_END) return;
-        const double size = run.batch_idx < 2 ? 3.0 : 1.0;
-        for (const auto& [name, reduce] : std::vector<std::pair<std::string, std::uint32_t>>{{"mean", DV_REDUCE_MEAN}, {"sum", DV_REDUCE_SUM}, {"min", DV_REDUCE_MIN}, {"max", DV_REDUCE_MAX}}) {
-            const dv_log_options options{sizeof(dv_log_options), 0, 1, 0, 1, reduce, -1};
-            EXPECT_EQ(answer.log_with(answer.self, {name.data(), name.size()}, size, &options), DV_OK);
-        }
-    });
-    fit();
-    EXPECT_NEAR(sink.rows.back().at("mean"), 2.714286, 1e-6);
-    EXPECT_EQ(sink.rows.back().at("sum"), 7.0);
-    EXPECT_EQ(sink.rows.back().at("min"), 1.0);
-    EXPECT_EQ(sink.rows.back().at("max"), 3.0);
-}
-
-TEST_F(Acceptance, Case34ForksNamesLoggedByStepAndByEpoch) {
-    data.n_val = 0;
-    on([](std::uint32_t phase, const dv_run&, const dv_answer& answer) {
-        if (phase != DV_TRAIN_BATCH_END) return;
-        const dv_log_options both{sizeof(dv_log_options), 1, 1, 0, 1, DV_REDUCE_MEAN, -1};
-        answer.log_with(answer.self, {"a", 1}, 2.0, &both);
-    });
-    fit();
-    EXPECT_TRUE(sink.rows.front().has("a_step"));
-    EXPECT_FALSE(sink.rows.front().has("a"));
-    EXPECT_EQ(sink.rows.back().at("a_epoch"), 2.0);
-}
-
-TEST_F(Acceptance, Case36RefusesToLogWhereThereIsNothingToLogFor) {
-    std::vector<std::string> warnings;
-    e.warn = [&](const std::string& text) { warnings.push_back(text); };
-    std::vector<dv_status> answers;
-    on([&](std::uint32_t phase, const dv_run&, const dv_answer& answer) {
-        if (phase != DV_FIT_START && phase != DV_TRAIN_EPOCH_START) return;
-        const dv_log_options by_step{sizeof(dv_log_options), 1, 0, 0, 1, DV_REDUCE_MEAN, -1};
-        answers.push_back(answer.log_with(answer.self, {"x", 1}, 1.0, &by_step));
-    });
-    fit();
-    EXPECT_THAT(answers, ElementsAre(DV_REFUSED, DV_REFUSED));
-    EXPECT_THAT(warnings.front(), HasSubstr("on_fit_start"));
 }
 
 TEST_F(Acceptance, Case40ClipsByNormAndByValue) {
