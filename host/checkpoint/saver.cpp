@@ -84,15 +84,18 @@ void Saver::write(std::filesystem::path file, PickleValue value, const std::vect
     });
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return jobs_.empty() && !busy_; });
-    jobs_.push_back({std::move(file), std::move(value)});
+    jobs_.push_back({.file = std::move(file), .value = std::move(value)});
     copying_ = true;
     if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
     changed_.notify_all();
 }
 
-void Saver::remove(std::filesystem::path file) {
+void Saver::remove(std::filesystem::path file) { add({std::move(file)}); }
+void Saver::write_text(std::filesystem::path file, std::string text) { add({.file = std::move(file), .text = std::move(text)}); }
+
+void Saver::add(Job job) {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back({std::move(file), std::nullopt});
+    jobs_.push_back(std::move(job));
     if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
     changed_.notify_all();
 }
@@ -140,6 +143,11 @@ void Saver::work() {
 }
 
 void Saver::run(Job& job) {
+    if (job.text) {
+        AtomicFile out(job.file);
+        out.write(job.text->data(), job.text->size());
+        return out.commit();
+    }
     if (!job.value) {
         std::filesystem::remove(job.file);
         return;

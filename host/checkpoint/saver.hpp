@@ -36,6 +36,8 @@ public:
     void write(std::filesystem::path file, PickleValue value, const std::vector<at::Tensor>& steady);
     /// Removes a file once everything asked before is on disk; not if that failed.
     void remove(std::filesystem::path file);
+    /// `text` to `file`, as a whole, once everything asked before is on disk; not if that failed.
+    void write_text(std::filesystem::path file, std::string text);
     /// Returns when no tensor of the run is being read any more. [step]
     void wait_copied();
     /// Returns when nothing is under way. [step]
@@ -46,8 +48,10 @@ public:
 private:
     struct Job {
         std::filesystem::path file;
-        std::optional<PickleValue> value;  ///< none: remove the file
+        std::optional<PickleValue> value = {};
+        std::optional<std::string> text = {};  ///< neither: remove the file
     };
+    void add(Job job);
     void work();
     void run(Job& job);
 

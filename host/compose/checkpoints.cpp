@@ -1,6 +1,5 @@
 #include "compose/checkpoints.hpp"
 
-#include "checkpoint/atomic_file.hpp"
 #include "manifest/manifest.hpp"
 #include "manifest/text.hpp"
 
@@ -46,16 +45,6 @@ void Checkpoints::save(const std::filesystem::path& file, bool weights_only) {
     taken(weights_only, [&](checkpoint::PickleValue value) { checkpoint::write_file(file, value); });
 }
 
-void Checkpoints::announce(std::string best, std::string last) {
-    best_ = std::move(best);
-    last_ = std::move(last);
-    if (index_.empty()) return;
-    const std::string text = "# The checkpoints of this run.\nbest = " + manifest::toml_string(best_) + "\nlast = " + manifest::toml_string(last_) + "\n";
-    checkpoint::AtomicFile out(index_);
-    out.write(text.data(), text.size());
-    out.commit();
-}
-
 /// Optimizer and weights change in a step alone.
 std::vector<at::Tensor> Checkpoints::steady() const {
     std::vector<at::Tensor> out;
@@ -91,6 +80,12 @@ void Checkpoints::after_phase() {
     for (Wish& wish : std::exchange(asked_, {})) {
         if (auto* remove = std::get_if<Remove>(&wish)) {
             saver_.remove(std::move(remove->file));
+            continue;
+        }
+        if (auto* names = std::get_if<Announce>(&wish)) {
+            if (index_.empty()) continue;
+            saver_.write_text(index_, "# The checkpoints of this run.\nbest = " + manifest::toml_string(names->best) +
+                                          "\nlast = " + manifest::toml_string(names->last) + "\n");
             continue;
         }
         Save& asked = std::get<Save>(wish);

@@ -29,7 +29,7 @@ public:
     void save(const std::filesystem::path& file, bool weights_only);
     void request(std::filesystem::path file, bool weights_only) { asked_.push_back({Save{std::move(file), weights_only}}); }
     void remove(std::filesystem::path file) { asked_.push_back({Remove{std::move(file)}}); }
-    void announce(std::string best, std::string last);
+    void announce(std::string best, std::string last) { asked_.push_back({Announce{std::move(best), std::move(last)}}); }
     const std::string& resumed_from() const { return resumed_from_; }
 
     /// Waits for the disk. What could not be written; each is told once more at the end of the run.
@@ -43,7 +43,10 @@ private:
     struct Remove {
         std::filesystem::path file;
     };
-    using Wish = std::variant<Save, Remove>;
+    struct Announce {
+        std::string best, last;
+    };
+    using Wish = std::variant<Save, Remove, Announce>;
 
     void after_phase();
     void taken(bool weights_only, const std::function<void(checkpoint::PickleValue)>& use);
@@ -55,7 +58,7 @@ private:
     bool stop_on_error_;
     loops::Trainer* trainer_ = nullptr;
     std::vector<Wish> asked_;
-    std::string resumed_from_, best_, last_;
+    std::string resumed_from_;
     std::filesystem::path index_;
     bool taking_ = false;
     std::vector<std::string> failures_;

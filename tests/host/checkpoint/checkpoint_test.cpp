@@ -28,7 +28,7 @@ protected:
     }
     ~CheckpointFile() override { std::filesystem::remove_all(folder); }
     checkpoint::PickleValue gathered(checkpoint::Content content) {
-        return checkpoint::gather(e, {}, {.hyper_parameters = {}, .manifest = "[run]\n", .seed = 42}, content);
+        return checkpoint::gather(e, {}, {.hyper_parameters = {}, .data_hyper_parameters = {}, .manifest = "[run]\n", .seed = 42}, content);
     }
     static std::string record(const std::filesystem::path& file, const std::string& name) {
         caffe2::serialize::PyTorchStreamReader reader(file.string());

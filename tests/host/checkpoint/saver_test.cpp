@@ -67,16 +67,20 @@ TEST_F(SaverTest, KeepsTheFormerFileWhenTheSuccessorFails) {
     fs::create_directory(path("b.ckpt.tmp"));  // where the temporary file would go
     saver.write(path("b.ckpt"), holding(weight), {});
     saver.remove(path("a.ckpt"));
+    saver.write_text(path("index"), "b.ckpt");
     saver.drain();
     EXPECT_TRUE(fs::exists(path("a.ckpt")));
+    EXPECT_FALSE(fs::exists(path("index")));  // it would name a file that is not there
     const auto failures = saver.take_failures();
     ASSERT_THAT(failures, SizeIs(1));
     EXPECT_THAT(failures[0], HasSubstr("b.ckpt.tmp"));
     EXPECT_THAT(saver.take_failures(), IsEmpty());
     saver.write(path("c.ckpt"), holding(weight), {});  // and goes on
     saver.remove(path("a.ckpt"));
+    saver.write_text(path("index"), "c.ckpt");
     saver.drain();
     EXPECT_FALSE(fs::exists(path("a.ckpt")));
+    EXPECT_EQ(folder.read("index"), "c.ckpt");
 }
 
 /// As after a power cut: the file ends at any 4 KiB, or the rename is missing.
