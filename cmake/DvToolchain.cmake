@@ -24,8 +24,10 @@ add_link_options(LINKER:--build-id=sha1)
 
 find_program(DV_CCACHE ccache)
 if(DV_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_C_COMPILER_LAUNCHER ${DV_CCACHE})
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${DV_CCACHE})
+    # Paths below the source tree count from there, so another checkout takes what this one has compiled.
+    set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${DV_CCACHE})
+    set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 find_program(DV_MOLD mold)
