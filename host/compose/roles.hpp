@@ -37,6 +37,7 @@ enum class Accelerator { automatic, cpu, cuda };
 enum class Clip { norm, value };
 enum class OnNan { stop, skip, ignore };
 enum class OnCheckpointError { warn, stop };
+enum class TrainerCompat { none, lightning };
 enum class ProfilerKind { none, simple, memory, trace };
 
 /// loops::AccumulateFrom.
@@ -68,6 +69,7 @@ struct TrainerKeys {
     std::optional<bool> benchmark;
     bool logger = true;
     OnCheckpointError on_checkpoint_error{};
+    TrainerCompat compat{};
     ProfilerKind profiler{};
     bool enable_progress_bar = true, enable_checkpointing = true;
     static constexpr auto params = dv::schema(
@@ -110,6 +112,9 @@ struct TrainerKeys {
         dv::p("on_checkpoint_error", &TrainerKeys::on_checkpoint_error, OnCheckpointError::warn,
               "when a checkpoint cannot be written (the former file stays): warn, go on and end with code 69; or stop the run",
               dv::choices{"warn", "stop"}),
+        dv::p("compat", &TrainerKeys::compat, TrainerCompat::none,
+              "lightning: accumulation, validation, skipped epochs and steps count as in Lightning, where dvhost corrects it (docs/trainer.md)",
+              dv::choices{"none", "lightning"}),
         dv::p("resume_partial", &TrainerKeys::resume_partial, false, "go on from a checkpoint without loops or optimizer state, with a warning"),
         dv::p("fast_dev_run", &TrainerKeys::fast_dev_run, 0, "a trial of so many batches of everything; nothing is logged or saved; 0: off",
               dv::at_least{0}),

@@ -120,6 +120,7 @@ loops::TrainerOptions trainer_options(const manifest::Node& table, const Trainer
                  : keys.on_nan == OnNan::skip ? loops::OnNan::skip
                                               : loops::OnNan::ignore;
     out.precision = keys.precision;
+    out.lightning = keys.compat == TrainerCompat::lightning;
     out.detect_anomaly = keys.detect_anomaly;
     if (keys.fast_dev_run > 0) make_trial(out, keys.fast_dev_run);
     if (keys.deterministic) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
