@@ -4,8 +4,8 @@
 #include "checkpoint/pytorch_file.hpp"
 #include "checkpoint/safetensors.hpp"
 #include "compose/config_view.hpp"
-#include "compose/logger_set.hpp"
 #include "compose/device.hpp"
+#include "compose/logger_set.hpp"
 #include "compose/recording_plan.hpp"
 #include "compose/run_folder.hpp"
 #include "compose/trainer_options.hpp"
@@ -82,7 +82,8 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
     if (purpose != Purpose::describe) open_run_folder(purpose, request, plugins, console);
     build_data_and_model();
     if (purpose == Purpose::describe) return;
-    start_.checkpoint.empty() ? load_weights() : load_checkpoint();
+    load_weights();  // also when a checkpoint follows: what the file supplies decides what is trained
+    if (!start_.checkpoint.empty()) load_checkpoint();
     build_training();
     if (purpose == Purpose::tune) return;
     build_recording();
@@ -129,17 +130,9 @@ void Composition::load_checkpoint() {
     std::size_t left_out = 0;
     resumed_ = checkpoint::read_pytorch_tree(start_.checkpoint, &left_out);
     if (left_out > 0) log_.warn(start_.checkpoint.string() + " holds " + std::to_string(left_out) + " values that are neither plain data nor tensors: they are left out");
-    for (dv::NamedTensor& t : experiment_.model->parameters()) {
-        if (keys_of<TrainerKeys>(role("trainer")).precision == loops::Precision::full && t.tensor.scalar_type() == at::kFloat) {
-            t.tensor.set_data(t.tensor.detach().to(at::kDouble));
-        }
-    }
-    const auto keys = keys_of<WeightsKeys>(role("weights"));
-    checkpoint::WeightsRequest request = weights_request(keys).value_or(checkpoint::WeightsRequest{});
-    request.path = start_.checkpoint;
-    request.key = "state_dict";
-    request.strict = keys.strict;
-    const checkpoint::WeightsReport report = checkpoint::load_weights(*experiment_.model, request);
+    widen_model();
+    // All of it, under its own names: what [weights] selects and translates is about another file.
+    const checkpoint::WeightsReport report = checkpoint::load_weights(*experiment_.model, {.path = start_.checkpoint, .key = "state_dict"});
     log_.info("weights from " + start_.checkpoint.string() + ": " + report.text());
 }
 
@@ -167,14 +160,18 @@ bool Composition::has_stage(std::string_view name) const {
     return std::find(stages.begin(), stages.end(), name) != stages.end();
 }
 
-/// The file's values are rounded once, to the run's own precision.
+/// Before values come from a file: they are rounded once, to the run's own precision.
+void Composition::widen_model() {
+    if (keys_of<TrainerKeys>(role("trainer")).precision != loops::Precision::full) return;
+    for (dv::NamedTensor& t : experiment_.model->parameters()) {
+        if (t.tensor.scalar_type() == at::kFloat) t.tensor.set_data(t.tensor.detach().to(at::kDouble));
+    }
+}
+
 void Composition::load_weights() {
     const auto request = weights_request(keys_of<WeightsKeys>(role("weights")));
     if (!request) return;
-    const bool full = keys_of<TrainerKeys>(role("trainer")).precision == loops::Precision::full;
-    for (dv::NamedTensor& t : experiment_.model->parameters()) {
-        if (full && t.tensor.scalar_type() == at::kFloat) t.tensor.set_data(t.tensor.detach().to(at::kDouble));
-    }
+    widen_model();
     loaded_ = checkpoint::load_weights(*experiment_.model, *request);
     const bool incomplete = !loaded_->missing.empty() || !loaded_->unexpected.empty();
     const std::string text = "weights from " + request->path.string() + ": " + loaded_->text();

@@ -52,6 +52,7 @@ public:
 
 private:
     void build_data_and_model();
+    void widen_model();
     void load_weights();
     void build_training();
     void build_schedules();

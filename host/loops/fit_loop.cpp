@@ -260,7 +260,7 @@ RunState FitLoop::state() const {
         }
     }
     if (run_.context.accumulating) out.window = optimization_.window();
-    out.scaler = const_cast<FitLoop*>(this)->optimization_.scaler().state();
+    out.scaler = optimization_.scaler().state();
     out.schedules = schedules_.states();
     out.lr_scales = schedules_.scales();
     out.generators = generator_states();

@@ -35,6 +35,7 @@ public:
     /// Continues a window. Throws dv::Error for a gradient that has no parameter.
     void restore(Window window);
     GradScaler& scaler() { return scaler_; }
+    const GradScaler& scaler() const { return scaler_; }
 
 private:
     class Manual;

@@ -121,6 +121,20 @@ TEST_F(ResumedRun, WithAnotherOptimizerIsRefused) {
     EXPECT_THAT(result.err, HasSubstr("momentum_buffer"));
 }
 
+/// [weights] begins a run; a checkpoint of it is taken whole all the same, and the same parameters go on being trained.
+TEST_F(ResumedRun, WithWeightsSelectedFromAnotherFileIsStillExact) {
+    ASSERT_EQ(dvhost(fit("first", {"-o", "trainer.max_steps=2"})).code, 0);
+    const std::vector<std::string> more{"-o", "weights.path=\"first/version_0/trained.safetensors\"", "-o", "weights.match=[\"V1.*\"]",
+                                        "-o", "weights.strict=false", "-o", "callback.0.save_top_k=-1"};
+    ASSERT_EQ(dvhost(fit("whole", more)).code, 0);
+    ASSERT_EQ(dvhost(fit("again", more)).code, 0);
+    std::vector<std::string> resumed = more;
+    resumed.insert(resumed.end(), {"--ckpt", "again/version_0/checkpoints/epoch=0-step=4.ckpt"});
+    const Result result = dvhost(fit("again", resumed));
+    ASSERT_EQ(result.code, 0) << result.err;
+    expect_same("whole", "again");
+}
+
 TEST_F(ResumedRun, NamesAFileThatIsNotThere) {
     const Result result = dvhost(fit("some", {"--ckpt", "nowhere.ckpt"}));
     EXPECT_NE(result.code, 0);
