@@ -55,6 +55,13 @@ PickleValue callback_states(const loops::Experiment& experiment) {
     return {PickleValue::Dict{std::move(out)}};
 }
 
+PickleValue data_state(const loops::Experiment& experiment) {
+    return written_state([&](const dv_state_out& to) {
+        dv::StateWriter writer(to);
+        if (experiment.data) experiment.data->save_state(writer);
+    });
+}
+
 /// As torch.optim.lr_scheduler has it, with what the component keeps beside.
 PickleValue schedule_states(const loops::Experiment& experiment, const loops::RunState& state) {
     PickleValue::List out;
@@ -110,6 +117,7 @@ PickleValue gather(const loops::Experiment& experiment, const loops::RunState& s
         }
         if (experiment.trainer.precision == loops::Precision::half_mixed) keys.emplace_back(text("MixedPrecision"), scaler_state(state.scaler));
     }
+    if (PickleValue data = data_state(experiment); !data.pairs()->empty()) keys.emplace_back(text(experiment.data_key), std::move(data));
     keys.emplace_back(text("hparams_name"), text("kwargs"));
     keys.emplace_back(text("hyper_parameters"), context.hyper_parameters);
     keys.emplace_back(text("datamodule_hparams_name"), text("kwargs"));
@@ -153,6 +161,8 @@ void check_complete(const PickleValue& file, const loops::Experiment& experiment
                     "and weights.path takes the weights alone");
 }
 
+namespace {
+
 void restore_callbacks(const PickleValue& file, loops::Experiment& experiment) {
     const PickleValue* states = file.find("callbacks");
     if (states == nullptr || states->pairs() == nullptr) return;
@@ -180,6 +190,16 @@ void restore_callbacks(const PickleValue& file, loops::Experiment& experiment) {
     }
 }
 
+}  // namespace
+
+void restore_parts(const PickleValue& file, loops::Experiment& experiment) {
+    if (const PickleValue* data = file.find(experiment.data_key); data && data->pairs() && experiment.data) {
+        const dv_config view = state_view(*data);
+        experiment.data->load_state(dv::StateReader(view));
+    }
+    restore_callbacks(file, experiment);
+}
+
 loops::RunState restore(const PickleValue& file, loops::Experiment& experiment, bool partial) {
     const PickleValue* optimizers = file.find("optimizer_states");
     if (optimizers && optimizers->items() && !optimizers->items()->empty()) {
@@ -203,7 +223,7 @@ loops::RunState restore(const PickleValue& file, loops::Experiment& experiment, 
             state.ask_schedules = true;
         }
     }
-    restore_callbacks(file, experiment);
+    restore_parts(file, experiment);
     if (const PickleValue* own = file.find("dvhost")) {
         const PickleValue* threads = own->find("threads");
         const auto* n = threads ? threads->as<std::int64_t>() : nullptr;

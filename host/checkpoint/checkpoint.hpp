@@ -36,7 +36,7 @@ void check_complete(const PickleValue& file, const loops::Experiment& experiment
 /// its business (weights.hpp). What the loops go on from. Throws dv::Error.
 loops::RunState restore(const PickleValue& file, loops::Experiment& experiment, bool partial);
 
-/// Callbacks' states alone, for evaluation.
-void restore_callbacks(const PickleValue& file, loops::Experiment& experiment);
+/// The datamodule's and the callbacks' states alone, for evaluation.
+void restore_parts(const PickleValue& file, loops::Experiment& experiment);
 
 }  // namespace dvhost::checkpoint

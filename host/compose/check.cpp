@@ -1,6 +1,7 @@
 #include "compose/check.hpp"
 
 #include "compose/roles.hpp"
+#include "compose/trainer_table.hpp"
 #include "compose/value_check.hpp"
 #include "manifest/suggest.hpp"
 
@@ -264,6 +265,7 @@ void add_what_goes_without_saying(Node& root, const registry::Registry& plugins)
     };
     const Node* trial = manifest::find_path(root, "trainer.fast_dev_run");
     if (flag(root, "trainer.barebones", false) || (trial != nullptr && trial->is_int() && trial->as_int() > 0)) return;
+    if (flag(root, "trainer.enable_model_summary", false)) add_callback("model_summary", "dvhost.callback.model_summary");
     if (flag(root, "trainer.enable_progress_bar", true)) add_callback("progress", "dvhost.callback.progress");
     if (flag(root, "trainer.enable_checkpointing", true)) add_callback("checkpoint", "dvhost.callback.checkpoint");
 }
@@ -350,6 +352,16 @@ void check_across(Checker& checker, const Node& root) {
     }
 }
 
+/// The host's own keys of a table.
+std::vector<std::string> key_names(const std::vector<Role>& all, std::string_view table) {
+    std::vector<std::string> out;
+    for (const Role& role : all) {
+        if (role.name != table) continue;
+        for (const ParameterSchema& key : role.keys) out.push_back(key.name);
+    }
+    return out;
+}
+
 }  // namespace
 
 std::vector<std::filesystem::path> plugin_paths(const Node& manifest) {
@@ -377,14 +389,16 @@ Checked check(const Node& given, const registry::Registry& plugins) {
     Checker checker(plugins, problems, out.warnings);
 
     const std::vector<Role> all = roles();
+    add_trainer_environment(out.manifest, key_names(all, "trainer"), out.warnings);
+    translate_trainer_forms(out.manifest);
     std::vector<std::string> names;
     for (const Role& role : all) names.push_back(role.name);
-    for (const manifest::Member& member : given.as_table()) {
+    for (const manifest::Member& member : out.manifest.as_table()) {
         if (std::find(names.begin(), names.end(), member.key) != names.end()) continue;
         problems.push_back({member.key_source, "unknown table or key '" + member.key + "'" + did_you_mean(member.key, names) +
                                                    " (known: " + joined(names) + ")"});
     }
-    check_across(checker, given);
+    check_across(checker, out.manifest);
     add_what_goes_without_saying(out.manifest, plugins);
     for (const Role& role : all) check_role(checker, out.manifest, role);
 

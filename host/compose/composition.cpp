@@ -79,12 +79,15 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
          .destroy_nested = [this](dv_child& child) { assembler_.destroy(child); }});
     experiment_.seed = seed_of(checked_.manifest);
     experiment_.warn = [&log](const std::string& text) { log.warn(text); };
-    if (purpose != Purpose::describe) open_run_folder(purpose, request, plugins, console);
+    if (purpose != Purpose::describe) {
+        open_run_folder(purpose, request, plugins, console);
+        connect_strategy();
+    }
     build_data_and_model();
     if (purpose == Purpose::describe) return;
     load_weights();  // also when a checkpoint follows: what the file supplies decides what is trained
     if (!start_.checkpoint.empty()) load_checkpoint();
-    build_training();
+    build_training(has_stage("fit") || purpose == Purpose::tune);
     if (purpose == Purpose::tune) return;
     build_recording();
     build_profiler();
@@ -98,6 +101,12 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
     experiment_.predictions = run_dir_ / "predictions.npy";
     trainer_ = std::make_unique<loops::Trainer>(experiment_);
     checkpoints_->attach(*trainer_);
+    set_up();
+}
+
+/// Everybody is told that there is a run, then finds the state that it goes on from.
+void Composition::set_up() {
+    ending_log([&] { trainer_->setup(); });
     if (!resumed_) return;
     if (has_stage("fit")) {
         const bool partial = keys_of<TrainerKeys>(role("trainer")).resume_partial;
@@ -107,7 +116,7 @@ Composition::Composition(Checked checked, registry::Registry& plugins, logging::
         trainer_->resume(std::move(state));
         log_.info("training goes on from " + start_.checkpoint.string());
     } else {
-        checkpoint::restore_callbacks(*resumed_, experiment_);
+        checkpoint::restore_parts(*resumed_, experiment_);
     }
     resumed_.reset();
 }
@@ -138,6 +147,12 @@ void Composition::load_checkpoint() {
 
 Composition::~Composition() = default;
 
+/// First of all: it knows which rank this process is, and on which device.
+void Composition::connect_strategy() {
+    experiment_.strategy = assembler_.make<dv::Strategy>(role("strategy"), "strategy");
+    experiment_.strategy->connect(choose_device(keys_of<TrainerKeys>(role("trainer")).accelerator));
+}
+
 void Composition::build_data_and_model() {
     const manifest::Node& data = role("data");
     const auto keys = keys_of<DataKeys>(data);
@@ -145,8 +160,10 @@ void Composition::build_data_and_model() {
                           .n_threads = keys.num_workers,
                           .prefetch = keys.prefetch,
                           .shuffle = keys.shuffle,
-                          .drop_last = keys.drop_last};
+                          .drop_last = keys.drop_last,
+                          .combine = keys.combine};
     experiment_.data = assembler_.make<dv::DataModule>(data, "data");
+    experiment_.data_key = data.find("type")->as_string();
     experiment_.data->prepare();
 
     seed_default_generator(experiment_.seed);
@@ -178,7 +195,7 @@ void Composition::load_weights() {
     incomplete ? log_.warn(text) : log_.info(text);
 }
 
-void Composition::build_training() {
+void Composition::build_training(bool trains) {
     const manifest::Node& root = checked_.manifest;
     experiment_.trainer = trainer_options();
 
@@ -206,8 +223,7 @@ void Composition::build_training() {
             experiment_.metrics.push_back(assembler_.make<dv::Metric>(table, place));
         }
     }
-    experiment_.strategy = assembler_.make<dv::Strategy>(role("strategy"), "strategy");
-    experiment_.strategy->connect(choose_device(keys_of<TrainerKeys>(role("trainer")).accelerator));
+    if (!trains) return;
     build_optimizers();
     build_schedules();
 }
@@ -353,8 +369,8 @@ void Composition::build_log_thread() {
 }
 
 loops::RunSummary Composition::run() {
-    const dv_config whole = config_view(checked_.manifest);
-    log_thread_->hyperparameters(whole);
+    const dv_config whole = config_view(checked_.manifest);  // the log thread's until it has finished
+    if (keys_of<TrainerKeys>(role("trainer")).enable_autolog_hparams) log_thread_->hyperparameters(whole);
     std::vector<loops::StageKind> stages;
     for (const std::string& name : keys_of<RunKeys>(role("run")).stages) {
         stages.push_back(name == "fit"        ? loops::StageKind::fit
@@ -362,9 +378,21 @@ loops::RunSummary Composition::run() {
                          : name == "test"     ? loops::StageKind::test
                                               : loops::StageKind::predict);
     }
-    try {
+    ending_log([&] {
         const ProfileEnd profile(experiment_.profiler, profile_);
         trainer_->run(stages);
+    });
+    checkpoints_->finish();
+    save_trained();
+    log_thread_->finish("success");
+    return trainer_->summary();
+}
+
+/// Whatever stops `body` is also what the loggers are told.
+template <class Body>
+void Composition::ending_log(Body&& body) {
+    try {
+        body();
     } catch (const loops::Interrupted&) {
         log_thread_->finish("interrupted");
         throw;
@@ -372,10 +400,6 @@ loops::RunSummary Composition::run() {
         log_thread_->finish("failed");
         throw;
     }
-    checkpoints_->finish();
-    save_trained();
-    log_thread_->finish("success");
-    return trainer_->summary();
 }
 
 /// What was trained, for other programs.

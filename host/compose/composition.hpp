@@ -51,15 +51,19 @@ public:
     loops::Experiment& experiment() { return experiment_; }
 
 private:
+    void connect_strategy();
     void build_data_and_model();
     void widen_model();
     void load_weights();
-    void build_training();
+    void build_training(bool trains);
     void build_schedules();
     void build_optimizers();
     std::shared_ptr<dv::Optimizer> build_optimizer(const manifest::Node& table, const std::string& place);
     void open_run_folder(Purpose purpose, const ResumeRequest& request, registry::Registry& plugins, logging::Console& console);
     void load_checkpoint();
+    void set_up();
+    template <class Body>
+    void ending_log(Body&& body);
     std::vector<const manifest::Node*> tables_of(const char* name) const;
     void build_recording();
     void build_profiler();

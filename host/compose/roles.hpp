@@ -66,6 +66,8 @@ struct TrainerKeys {
     std::int64_t fast_dev_run = 0;
     double overfit_batches = 0.0;
     bool detect_anomaly = false, deterministic = false, barebones = false, resume_partial = false;
+    bool deterministic_warn_only = false, inference_mode = true, enable_autolog_hparams = true, enable_model_summary = false;
+    std::int64_t reload_dataloaders_every_n_epochs = 0;
     std::optional<bool> benchmark;
     bool logger = true;
     OnCheckpointError on_checkpoint_error{};
@@ -120,15 +122,23 @@ struct TrainerKeys {
               dv::at_least{0}),
         dv::p("overfit_batches", &TrainerKeys::overfit_batches, 0.0,
               "train and validate on this share or, as an integer, number of batches, in their order; 0: off", dv::at_least{0}),
+        dv::p("reload_dataloaders_every_n_epochs", &TrainerKeys::reload_dataloaders_every_n_epochs, 0,
+              "open the training data anew at every n-th epoch, and the validation data at the first validation that is n epochs later; 0: once",
+              dv::at_least{0}),
+        dv::p("inference_mode", &TrainerKeys::inference_mode, true,
+              "validate, test and predict without version counters and views tracking; false: without gradients only. Inside fit always the latter"),
         dv::p("detect_anomaly", &TrainerKeys::detect_anomaly, false, "name the forward operation behind a NaN gradient; slow"),
         dv::p("deterministic", &TrainerKeys::deterministic, false, "only operations whose result is the same each time; refuses others"),
+        dv::p("deterministic_warn_only", &TrainerKeys::deterministic_warn_only, false, "with deterministic: warns of the others (deterministic = \"warn\")"),
         dv::p("benchmark", &TrainerKeys::benchmark, dv::unset, "let cuDNN try its algorithms; absent: as LibTorch has it"),
         dv::p("barebones", &TrainerKeys::barebones, false, "no loggers, callbacks of the host's own, sanity check: to measure the loop"),
         dv::p("profiler", &TrainerKeys::profiler, ProfilerKind::none,
               "measure where the run spends its time: simple, a table; trace, also a time line; or memory, a table of bytes",
               dv::choices{"none", "simple", "memory", "trace"}),
         dv::p("logger", &TrainerKeys::logger, true, "false: no [[logger]] is made"),
+        dv::p("enable_autolog_hparams", &TrainerKeys::enable_autolog_hparams, true, "hands the resolved manifest to the loggers"),
         dv::p("enable_progress_bar", &TrainerKeys::enable_progress_bar, true, "adds the progress callback when none is given"),
+        dv::p("enable_model_summary", &TrainerKeys::enable_model_summary, false, "adds the model_summary callback when none is given"),
         dv::p("enable_checkpointing", &TrainerKeys::enable_checkpointing, true, "adds the checkpoint callback when none is given"));
 };
 
@@ -145,12 +155,17 @@ struct EngineKeys {
 struct DataKeys {
     std::int64_t batch_size = 32, num_workers = 1, prefetch = 2;
     bool shuffle = true, drop_last = false;
+    data::Combine combine{};
     static constexpr auto params = dv::schema(
         dv::p("batch_size", &DataKeys::batch_size, 32, "samples per batch", dv::unit{"samples"}, dv::range{1, 1e6}),
         dv::p("num_workers", &DataKeys::num_workers, 1, "threads that read samples; results do not depend on it", dv::range{1, 256}),
         dv::p("prefetch", &DataKeys::prefetch, 2, "batches read ahead", dv::range{1, 1024}),
         dv::p("shuffle", &DataKeys::shuffle, true, "a new order of the training samples in each epoch"),
-        dv::p("drop_last", &DataKeys::drop_last, false, "leave out a last training batch that is not full"));
+        dv::p("drop_last", &DataKeys::drop_last, false, "leave out a last training batch that is not full"),
+        dv::p("combine", &DataKeys::combine, data::Combine::max_size_cycle,
+              "training data of several sources: together until the longest ends, shorter ones beginning again or giving empty batches; "
+              "together until the shortest ends; or one after the other",
+              dv::choices{"max_size_cycle", "max_size", "min_size", "sequential"}));
 };
 
 struct LossKeys {

@@ -122,8 +122,10 @@ loops::TrainerOptions trainer_options(const manifest::Node& table, const Trainer
     out.precision = keys.precision;
     out.lightning = keys.compat == TrainerCompat::lightning;
     out.detect_anomaly = keys.detect_anomaly;
+    out.inference_mode = keys.inference_mode;
+    out.reload_dataloaders_every_n_epochs = keys.reload_dataloaders_every_n_epochs;
     if (keys.fast_dev_run > 0) make_trial(out, keys.fast_dev_run);
-    if (keys.deterministic) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    if (keys.deterministic) at::globalContext().setDeterministicAlgorithms(true, keys.deterministic_warn_only);
     if (keys.benchmark) at::globalContext().setBenchmarkCuDNN(*keys.benchmark);
     return out;
 }

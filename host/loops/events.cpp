@@ -76,7 +76,9 @@ Events::Events(Experiment& experiment, MetricStore& metrics, StopRule& stop, con
             if (wanted & (std::uint64_t{1} << phase)) by_phase_[phase].push_back({callback.get(), action_of("[Callback]" + key, phase)});
         }
     }
-    model_phases_ = experiment.model->phases();
+    // A sanity check is about the model; only callbacks need to know that one is on.
+    constexpr std::uint64_t kCallbacksOnly = std::uint64_t{1} << DV_SANITY_CHECK_START | std::uint64_t{1} << DV_SANITY_CHECK_END;
+    model_phases_ = experiment.model->phases() & ~kCallbacksOnly;
     for (std::uint32_t phase = 0; phase < DV_N_PHASES; ++phase) {
         if (model_wants(phase)) model_actions_[phase] = action_of("[Module]" + (experiment.profiler ? experiment.profiler->parts().model : ""), phase);
     }
@@ -93,8 +95,15 @@ void Events::not_watching(std::uint32_t phase) { tell(phase, Who::others, {}); }
 dv_run Events::view(std::string_view message) {
     const auto known = metrics_.known();
     rates_.clear();
+    momenta_.clear();
+    weight_decays_.clear();
     if (schedules_) {
-        for (const auto& [name, value] : schedules_->rates()) rates_.push_back({{name.data(), name.size()}, value});
+        for (const ScheduleSet::Rate& rate : schedules_->rates()) {
+            const dv_str name{rate.name.data(), rate.name.size()};
+            rates_.push_back({name, rate.lr});
+            momenta_.push_back({name, rate.momentum});
+            weight_decays_.push_back({name, rate.weight_decay});
+        }
     }
     dv_run run{};
     run.size = sizeof run;
@@ -120,6 +129,16 @@ dv_run Events::view(std::string_view message) {
     run.accumulating = context_.accumulating ? 1u : 0u;
     run.validates_each_epoch_end = context_.validates_each_epoch_end ? 1u : 0u;
     run.max_seconds = static_cast<std::int64_t>(stop_.limits().max_seconds);
+    run.loader = static_cast<std::uint32_t>(context_.dataloader_idx);
+    run.n_loaders = static_cast<std::uint32_t>(context_.n_loaders);
+    shown_.clear();
+    for (const dv_metric& m : known) {
+        if (prog_bar_.contains(std::string_view(m.name.p, m.name.n))) shown_.push_back(m);
+    }
+    run.n_progress_bar = static_cast<std::uint32_t>(shown_.size());
+    run.progress_bar = shown_.data();
+    run.momenta = momenta_.data();
+    run.weight_decays = weight_decays_.data();
     return run;
 }
 
@@ -144,6 +163,7 @@ void Events::tell(std::uint32_t phase, Who who, std::string_view message) {
     }
     if (to_model) {
         const ProfileScope scope(experiment_.profiler, model_actions_[phase]);
+        experiment_.before_change();
         experiment_.model->on_phase(phase, view(message), answer);
     }
     --depth_;
@@ -154,7 +174,17 @@ void Events::tell(std::uint32_t phase, Who who, std::string_view message) {
 void Events::log_with(std::string name, double value, const dv_log_options& options) {
     const LogRule rule = log_rule(phase_);
     const auto [on_step, on_epoch] = choose(rule, options, dv::detail::phase_hook_name(phase_), name);
-    const std::string step_name = on_epoch ? name + "_step" : name, epoch_name = on_step ? name + "_epoch" : name;
+    std::string step_name = on_epoch ? name + "_step" : name, epoch_name = on_step ? name + "_epoch" : name;
+    const bool has_suffix = !DV_HAS(&options, add_dataloader_idx) || options.add_dataloader_idx != 0;
+    if (has_suffix && context_.n_loaders > 1 && context_.batch != nullptr) {
+        const std::string suffix = "/dataloader_idx_" + std::to_string(context_.dataloader_idx);
+        step_name += suffix;
+        epoch_name += suffix;
+    }
+    if (options.prog_bar != 0) {
+        if (on_step) prog_bar_.insert(step_name);
+        if (on_epoch) prog_bar_.insert(epoch_name);
+    }
     if (on_step && (context_.stage != DV_STAGE_TRAIN || context_.log_due) && options.logger != 0) metrics_.add(step_name, value);
     if (!on_epoch) return;
     const double weight = options.batch_size > 0 ? static_cast<double>(options.batch_size)

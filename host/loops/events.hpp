@@ -12,6 +12,7 @@
 
 #include <array>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ struct RunContext {
     std::uint32_t stage = DV_STAGE_NONE;
     std::int64_t batch_idx = 0;
     std::int64_t n_batches = -1;
+    std::size_t dataloader_idx = 0, n_loaders = 1;  ///< of an evaluation's sources
     double stage_start = 0.0;  ///< monotonic [s]
     bool log_due = false;
     bool has_validation = false;
@@ -77,7 +79,8 @@ private:
     const RunContext& context_;
     ScheduleSet* schedules_ = nullptr;
     EpochValues train_values_, evaluation_values_;
-    std::vector<dv_metric> rates_;  // of the view
+    std::vector<dv_metric> rates_, momenta_, weight_decays_, shown_;  // of the view
+    std::set<std::string, std::less<>> prog_bar_;                     // names of values logged with prog_bar
     std::uint32_t phase_ = 0;  // in hand
     bool skip_epoch_ = false;
     int depth_ = 0;  // hooks within hooks: a checkpoint's inside the phase that asked for it

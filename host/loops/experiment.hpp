@@ -1,6 +1,7 @@
 #pragma once
 /// Everything a run is made of, as SDK interfaces. Composed outside; the loops know neither manifest nor registry.
 
+#include "data/combined_loader.hpp"
 #include "loops/callback.hpp"
 #include "loops/metric_sink.hpp"
 #include "loops/precision.hpp"
@@ -66,6 +67,8 @@ struct TrainerOptions {
     Precision precision = Precision::single;
     bool fast_dev_run = false;            ///< a trial: callbacks are told to keep nothing
     bool overfit = false;                 ///< training data in their own order
+    std::int64_t reload_dataloaders_every_n_epochs = 0;  ///< 0: splits are opened once
+    bool inference_mode = true;           ///< evaluations outside fit track nothing at all
     bool detect_anomaly = false;          ///< autograd names the forward operation behind a NaN gradient
     bool lightning = false;               ///< Lightning's behaviour where dvhost corrects it (docs/trainer.md)
 
@@ -87,10 +90,12 @@ struct LoaderOptions {
     std::int64_t prefetch = 2;  ///< batches read ahead
     bool shuffle = true;        ///< train only
     bool drop_last = false;     ///< train only
+    data::Combine combine = data::Combine::max_size_cycle;  ///< of several sources, train only
 };
 
 struct Experiment {
     std::shared_ptr<dv::DataModule> data;
+    std::string data_key = "data";                 ///< under which its state lies in a checkpoint
     std::shared_ptr<dv::Model> model;
     std::shared_ptr<dv::Loss> loss;                ///< null when nothing is scored
     /// What each criterion gave to the last loss, weight and all: 0-dim, named "loss/<criterion>".

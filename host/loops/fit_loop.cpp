@@ -11,35 +11,53 @@ namespace {
 
 using Interval = dv::Schedule::Interval;
 
-data::Loader training_data(const Experiment& experiment) {
-    const ProfileScope scope(experiment.profiler, Profiler::setup_train_dataloader);
-    auto loader = open_split(experiment, dv::Split::train);
-    if (!loader) throw dv::Error("this data has no training split: remove \"fit\" from run.stages or choose another [data] type");
-    if (experiment.optimizers.empty()) throw dv::Error("nothing trains without an [optimizer] table: add one, e.g. type = \"adam\"");
-    return std::move(*loader);
-}
-
 }  // namespace
 
 FitLoop::FitLoop(Run& run, std::optional<RunState> state)
-    : run_(run), loader_(training_data(run.experiment)), validation_(run, dv::Split::val),
-      n_batches_(run.experiment.trainer.train_batches.of(loader_.n_batches(), "limit_train_batches")),
-      rule_(run.experiment.trainer, validation_.any() ? n_batches_ : 0), optimization_(run),
+    : run_(run), resumed_(std::move(state)), optimization_(run),
       schedules_(run.experiment.schedules, run.experiment.optimizers, run.experiment.warn) {
-    Experiment& e = run_.experiment;
-    loss_sum_ = at::zeros({}, at::TensorOptions(e.strategy->device()).dtype(at::kDouble));
-    run_.context.has_validation = validation_.any();
-    run_.context.validates_each_epoch_end = rule_.each_epoch_end();
-    if (state) restore(std::move(*state));
+    loss_sum_ = at::zeros({}, at::TensorOptions(run.experiment.strategy->device()).dtype(at::kDouble));
+}
+
+/// Opens the data and takes over the state, or sees first whether validation works at all.
+void FitLoop::begin() {
+    const TrainerOptions& options = run_.experiment.trainer;
+    validation_.emplace(run_, dv::Split::val);
+    if (!resumed_ && validates() && options.num_sanity_val_steps != 0) {
+        const GeneratorScope unseen_by_training;
+        validation_->sanity_check(options.num_sanity_val_steps);
+    }
+    open_training_data();
+    rule_.emplace(options, validates() ? n_batches_ : 0);
+    run_.context.has_validation = validates();
+    run_.context.validates_each_epoch_end = rule_->each_epoch_end();
+    if (resumed_) restore(std::move(*resumed_));
+    resumed_.reset();
+    train_loaded_in_ = val_loaded_in_ = run_.progress.epoch;
+}
+
+void FitLoop::open_training_data() {
+    const Experiment& e = run_.experiment;
+    const ProfileScope scope(e.profiler, Profiler::setup_train_dataloader);
+    auto loaders = open_split(e, dv::Split::train);
+    if (loaders.empty()) throw dv::Error("this data has no training split: remove \"fit\" from run.stages or choose another [data] type");
+    loader_.emplace(std::move(loaders), e.loader.combine);
+    n_batches_ = e.trainer.train_batches.of(loader_->n_batches(), "limit_train_batches");
+}
+
+/// A split is opened again when it was opened so many epochs ago.
+void FitLoop::reload_if_due(std::int64_t& loaded_in, const std::function<void()>& reload) const {
+    const std::int64_t every = run_.experiment.trainer.reload_dataloaders_every_n_epochs;
+    if (every == 0 || run_.progress.epoch - loaded_in < every) return;
+    loaded_in = run_.progress.epoch;
+    reload();
 }
 
 void FitLoop::run() {
+    run_.context.stage_start = now();
+    begin();
     start_ = now() - elapsed_before_;
     run_.context.stage_start = start_;
-    if (!resumed_ && validation_.any() && run_.experiment.trainer.num_sanity_val_steps != 0) {
-        const GeneratorScope unseen_by_training;
-        validation_.sanity_check(run_.experiment.trainer.num_sanity_val_steps);
-    }
     const bool between_epochs = run_.progress.moment == Moment::epoch_begin || run_.progress.moment == Moment::fit_end;
     if (n_batches_ == 0 || (between_epochs && run_.stop.reached(run_.progress, elapsed()))) return;
     if (between_epochs) run_.progress.moment = Moment::epoch_begin;
@@ -50,7 +68,7 @@ void FitLoop::run() {
     run_.experiment.model->train(true);
     run_.events.set_schedules(&schedules_);
     schedules_.begin(clock());
-    rule_.start(now());
+    rule_->start(now());
     restore_generators(generators_);
     run_.events(DV_TRAIN_START);
     // A run that goes on behind an epoch's last batch first ends that epoch.
@@ -62,6 +80,7 @@ void FitLoop::run() {
 }
 
 void FitLoop::begin_epoch() {
+    reload_if_due(train_loaded_in_, [this] { open_training_data(); });
     run_.progress.batch_idx = 0;
     epoch_samples_ = 0;
     loss_sum_.zero_();
@@ -82,8 +101,8 @@ void FitLoop::train_epoch() {
         default: goes_on = false; break;
     }
     if (goes_on) {
-        const auto batches = loader_.epoch(run_.progress.epoch, n_batches_, run_.progress.batch_idx);
-        while (const auto batch = next_batch(run_.experiment, *batches, Profiler::train_next)) {
+        data::CombinedLoader::Pass batches = loader_->epoch(run_.progress.epoch, n_batches_, run_.progress.batch_idx);
+        while (const auto batch = next_batch(run_, batches, Profiler::train_next)) {
             run_.context.batch_idx = run_.progress.batch_idx;
             run_.context.batch = &*batch;
             const bool trained = train_batch(*batch);
@@ -108,7 +127,7 @@ bool FitLoop::train_batch(const dv::Batch& batch) {
     if (run_.events.take_skip_epoch()) {
         if (!place.first) e.warn("the rest of the epoch is left out, and with it an open accumulation window: its gradients are dropped");
         advance(Interval::epoch);
-        if (!e.trainer.lightning && validation_.any()) validate();
+        if (!e.trainer.lightning && validates()) validate();
         return false;
     }
 
@@ -149,8 +168,8 @@ bool FitLoop::after_batch() {
     if (run_.context.log_due) run_.metrics.send(row_step(), run_.progress.epoch);
     run_.context.log_due = false;
     const bool window_open = run_.context.accumulating && !run_.experiment.trainer.lightning;
-    if (validation_.any()) {
-        run_.validation_due = rule_.due(run_.progress, now()) || run_.validation_due;
+    if (validates()) {
+        run_.validation_due = rule_->due(run_.progress, now()) || run_.validation_due;
         if (!window_open && (run_.validation_due || run_.stop.due(run_.progress))) validate();
     }
     if (run_.progress.moment == Moment::batch_end) run_.progress.moment = Moment::checked;
@@ -161,7 +180,11 @@ bool FitLoop::after_batch() {
 
 void FitLoop::validate() {
     run_.validation_due = false;
-    validation_.run(row_step(), [this] {
+    reload_if_due(val_loaded_in_, [this] { validation_->reload(); });
+    if (!run_.context.accumulating) {
+        run_.hooks.around(dv::Hook::on_validation_model_zero_grad, [this] { optimization_.drop_gradients(); });
+    }
+    validation_->run(row_step(), [this] {
         ++run_.progress.validations;
         run_.progress.moment = Moment::checked;
         advance(Interval::validation);
@@ -231,18 +254,21 @@ ScheduleClock FitLoop::clock() const {
         }
     }
     if (limits.max_steps >= 0 && (out.total_steps < 0 || limits.max_steps < out.total_steps)) out.total_steps = limits.max_steps;
-    out.validations_per_epoch = rule_.per_epoch();
-    out.samples_per_epoch = std::min(loader_.n_samples(), n_batches_ * run_.experiment.loader.batch_size);
+    out.validations_per_epoch = rule_->per_epoch();
+    out.samples_per_epoch = std::min(loader_->n_samples(), n_batches_ * run_.experiment.loader.batch_size);
     return out;
 }
 
 void FitLoop::advance(Interval interval, bool observing) {
     if (run_.experiment.schedules.empty()) return;
     const auto value = [this](const std::string& name) { return run_.metrics.value(name); };
-    schedules_.advance(interval, observing, clock(), value);
+    schedules_.advance(interval, observing, clock(), value, [this](std::size_t schedule, const std::function<void()>& ask) {
+        run_.hooks.around(dv::Hook::lr_scheduler_step, ask, {.index = schedule, .loss = {}});
+    });
 }
 
 RunState FitLoop::state() const {
+    if (resumed_) return *resumed_;  // nothing has happened yet
     RunState out;
     out.progress = run_.progress;
     out.elapsed = elapsed();
@@ -300,7 +326,6 @@ void FitLoop::restore(RunState state) {
         schedules_.restore(std::move(state.schedules), std::move(state.lr_scales), state.ask_schedules);
     }
     generators_ = std::move(state.generators);
-    resumed_ = true;
 }
 
 }  // namespace dvhost::loops

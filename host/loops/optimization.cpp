@@ -19,6 +19,7 @@ std::vector<dv::NamedTensor> trainable(dv::Model& model) {
 }
 
 void check_flags(const Experiment& e) {
+    if (e.optimizers.empty()) throw dv::Error("nothing trains without an [optimizer] table: add one, e.g. type = \"adam\"");
     const TrainerOptions& options = e.trainer;
     const bool accumulates = std::any_of(options.accumulate.begin(), options.accumulate.end(),
                                          [](const AccumulateFrom& a) { return a.batches != 1; });
@@ -47,7 +48,8 @@ public:
     void zero_grad(std::size_t i) override { at(i).zero_grad(); }
     void backward(const at::Tensor& loss) override {
         all_.run_.events(DV_BEFORE_BACKWARD);
-        e_.strategy->backward(all_.scaler_.scaled(loss), dv::GradientSync::now);
+        const at::Tensor scaled = all_.scaler_.scaled(loss);
+        all_.run_.hooks.around(dv::Hook::backward, [&] { e_.strategy->backward(scaled, dv::GradientSync::now); }, {.index = 0, .loss = scaled});
         all_.run_.events(DV_AFTER_BACKWARD);
     }
     void step(std::size_t i) override {
@@ -99,38 +101,48 @@ Optimization::Optimization(Run& run)
 }
 
 dv::StepOutput Optimization::train(const dv::Batch& batch, const WindowPlace& place) {
-    Experiment& e = run_.experiment;
     stepped_ = false;
-    if (e.model->optimizes_itself()) {
-        Manual manual(*this);
-        const AutocastScope autocast(e.trainer.precision, e.strategy->device());
-        const ProfileScope scope(e.profiler, Profiler::training_step);
-        dv::StepOutput output = e.model->manual_step(batch, *e.loss, manual);
-        manual.untoggle(0);
-        if (stepped_) ++run_.progress.global_step;
-        return output;
-    }
-    dv::StepOutput output = forward(batch);
-    run_.context.output = &output;
-    if (place.first) {
-        run_.events(DV_BEFORE_ZERO_GRAD);
-        const ProfileScope scope(e.profiler, Profiler::zero_grad);
-        optimizer().zero_grad();
-        window_ = {};
-    }
-    if (output.loss.defined()) backward(output.loss, batch, place);
+    if (run_.experiment.model->optimizes_itself()) return train_manually(batch);
+    dv::StepOutput output;
+    bool done = false;
+    const auto closure = [&] {
+        if (std::exchange(done, true)) return;
+        output = forward(batch);
+        run_.context.output = &output;
+        if (place.first) zero_grad();
+        if (output.loss.defined()) backward(output.loss, batch, place);
+    };
     if (place.last) {
-        if (window_.losses == 0) {
-            if (e.trainer.lightning) ++run_.progress.global_step;
-            ++run_.progress.skipped_steps;
-        } else if (optimizer().needs_closure()) {
-            step_with_closure(batch, output);
-        } else {
-            finish_window();
-        }
+        const auto step = [&] {
+            closure();
+            finish_window(batch, output);
+        };
+        run_.hooks.around(dv::Hook::optimizer_step, step, {.index = 0, .loss = {}, .closure = closure});
+    } else {
+        closure();
     }
     run_.context.output = nullptr;
     return output;
+}
+
+dv::StepOutput Optimization::train_manually(const dv::Batch& batch) {
+    Experiment& e = run_.experiment;
+    Manual manual(*this);
+    const AutocastScope autocast(e.trainer.precision, e.strategy->device());
+    const ProfileScope scope(e.profiler, Profiler::training_step);
+    dv::StepOutput output = e.model->manual_step(batch, *e.loss, manual);
+    manual.untoggle(0);
+    if (stepped_) ++run_.progress.global_step;
+    return output;
+}
+
+void Optimization::zero_grad() {
+    run_.events(DV_BEFORE_ZERO_GRAD);
+    run_.hooks.around(dv::Hook::optimizer_zero_grad, [&] {
+        const ProfileScope scope(run_.experiment.profiler, Profiler::zero_grad);
+        optimizer().zero_grad();
+    });
+    window_ = {};
 }
 
 dv::StepOutput Optimization::forward(const dv::Batch& batch) {
@@ -157,16 +169,29 @@ void Optimization::backward(const at::Tensor& loss, const dv::Batch& batch, cons
         case AccumulateReduction::sum: break;
     }
     run_.events(DV_BEFORE_BACKWARD);
-    {
+    scaled = scaler_.scaled(scaled);
+    const auto pass = [&] {
         const ProfileScope scope(e.profiler, Profiler::backward);
-        e.strategy->backward(scaler_.scaled(scaled), place.last ? dv::GradientSync::now : dv::GradientSync::later);
-    }
+        e.strategy->backward(scaled, place.last ? dv::GradientSync::now : dv::GradientSync::later);
+    };
+    run_.hooks.around(dv::Hook::backward, pass, {.index = 0, .loss = scaled});
     run_.events(DV_AFTER_BACKWARD);
     ++window_.losses;
     window_.weight += samples;
 }
 
-void Optimization::finish_window() {
+void Optimization::finish_window(const dv::Batch& batch, dv::StepOutput& output) {
+    if (window_.losses == 0) {
+        if (run_.experiment.trainer.lightning) ++run_.progress.global_step;
+        ++run_.progress.skipped_steps;
+    } else if (optimizer().needs_closure()) {
+        step_with_closure(batch, output);
+    } else {
+        step();
+    }
+}
+
+void Optimization::step() {
     Experiment& e = run_.experiment;
     const bool finite = scaler_.unscale(parameters_);
     if (e.trainer.accumulate_reduction == AccumulateReduction::weighted) scale_gradients(parameters_, 1.0 / window_.weight);
@@ -212,13 +237,19 @@ void Optimization::step_with_closure(const dv::Batch& batch, dv::StepOutput& out
 }
 
 void Optimization::clip() {
-    const TrainerOptions& options = run_.experiment.trainer;
-    if (!options.gradient_clip_val) return;
-    if (options.gradient_clip_algorithm == ClipAlgorithm::norm) {
-        clip_gradient_norm(parameters_, *options.gradient_clip_val);
-    } else {
-        clip_gradient_value(parameters_, *options.gradient_clip_val);
-    }
+    run_.hooks.around(dv::Hook::configure_gradient_clipping, [this] {
+        const TrainerOptions& options = run_.experiment.trainer;
+        if (!options.gradient_clip_val) return;
+        if (options.gradient_clip_algorithm == ClipAlgorithm::norm) {
+            clip_gradient_norm(parameters_, *options.gradient_clip_val);
+        } else {
+            clip_gradient_value(parameters_, *options.gradient_clip_val);
+        }
+    });
+}
+
+void Optimization::drop_gradients() {
+    for (dv::NamedTensor& t : parameters_) t.tensor.mutable_grad().reset();
 }
 
 Optimization::Window Optimization::window() const {

@@ -22,6 +22,8 @@ public:
     dv::StepOutput train(const dv::Batch& batch, const WindowPlace& place);
     /// Whether the last train() stepped an optimizer.
     bool stepped() const { return stepped_; }
+    /// Between windows: memory that a validation can use.
+    void drop_gradients();
     /// Waits for losses that are still being looked at (NanWatch::settle).
     void settle() { nan_watch_.settle(); }
 
@@ -39,9 +41,12 @@ public:
 
 private:
     class Manual;
+    dv::StepOutput train_manually(const dv::Batch& batch);
+    void zero_grad();
     dv::StepOutput forward(const dv::Batch& batch);
     void backward(const at::Tensor& loss, const dv::Batch& batch, const WindowPlace& place);
-    void finish_window();
+    void finish_window(const dv::Batch& batch, dv::StepOutput& output);
+    void step();
     void step_with_closure(const dv::Batch& batch, dv::StepOutput& output);
     void clip();
     dv::Optimizer& optimizer() { return *run_.experiment.optimizers.front(); }

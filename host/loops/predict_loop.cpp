@@ -6,20 +6,11 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 namespace dvhost::loops {
 
 namespace {
-
-data::Loader predict_data(const Experiment& experiment) {
-    auto loader = open_split(experiment, dv::Split::predict);
-    if (!loader) {
-        throw dv::Error(
-            "there is nothing to predict: this data has no predict split; name one in [data], or remove \"predict\" "
-            "from "
-            "run.stages");
-    }
-    return std::move(*loader);
-}
 
 std::span<const std::byte> bytes_of(const at::Tensor& contiguous) {
     return {static_cast<const std::byte*>(contiguous.const_data_ptr()), static_cast<std::size_t>(contiguous.nbytes())};
@@ -59,38 +50,64 @@ private:
 
 }  // namespace
 
-PredictLoop::PredictLoop(Run& run) : run_(run), loader_(predict_data(run.experiment)) {
-    n_batches_ = run.experiment.trainer.predict_batches.of(loader_.n_batches(), "limit_predict_batches");
-    n_samples_ = std::min(loader_.n_samples(), n_batches_ * run.experiment.loader.batch_size);
-    if (n_batches_ == 0)
-        throw dv::Error(
-            "there is nothing to predict: the predict split is empty, or trainer.limit_predict_batches is 0");
+PredictLoop::PredictLoop(Run& run) : run_(run), loaders_(open_split(run.experiment, dv::Split::predict)) {
+    if (loaders_.empty()) {
+        throw dv::Error("there is nothing to predict: this data has no predict split; name one in [data], or remove \"predict\" from "
+                        "run.stages");
+    }
+    for (const data::Loader& loader : loaders_) {
+        n_batches_.push_back(run.experiment.trainer.predict_batches.of(loader.n_batches(), "limit_predict_batches"));
+    }
+    if (std::all_of(n_batches_.begin(), n_batches_.end(), [](std::int64_t n) { return n == 0; })) {
+        throw dv::Error("there is nothing to predict: the predict split is empty, or trainer.limit_predict_batches is 0");
+    }
+}
+
+std::int64_t PredictLoop::n_samples(std::size_t loader) const {
+    return std::min(loaders_[loader].n_samples(), n_batches_[loader] * run_.experiment.loader.batch_size);
 }
 
 void PredictLoop::run() {
     Experiment& e = run_.experiment;
     const at::NoGradGuard no_grad;  // nothing here is trained
     const RunContext former = run_.context;
-    e.model->train(false);
+    run_.hooks.around(dv::Hook::on_predict_model_eval, [&] { e.model->train(false); });
     run_.context.stage = DV_STAGE_PREDICT;
     run_.context.stage_start = now();
-    run_.context.n_batches = n_batches_;
-    run_.context.batch_idx = 0;
+    run_.context.n_loaders = loaders_.size();
 
     run_.events(DV_PREDICT_START);
     run_.events(DV_PREDICT_EPOCH_START);
-    Outputs outputs(e.predictions, n_samples_);
     std::optional<recording::StageRecording> recording;
-    if (e.recording.any("predict")) recording.emplace(e.recording, "predict", *e.model, n_samples_);
-    const auto batches = loader_.epoch(0, n_batches_);
-    while (const auto batch = next_batch(e, *batches, Profiler::predict_next)) {
+    if (e.recording.any("predict")) {
+        std::int64_t all = 0;
+        for (std::size_t i = 0; i < loaders_.size(); ++i) all += n_samples(i);
+        recording.emplace(e.recording, "predict", *e.model, all);
+    }
+    for (std::size_t i = 0; i < loaders_.size(); ++i) predict(i, recording ? &*recording : nullptr);
+    if (recording) recording->finish();
+    run_.events(DV_PREDICT_EPOCH_END);
+    run_.events(DV_PREDICT_END);
+    run_.context = former;
+}
+
+void PredictLoop::predict(std::size_t loader, recording::StageRecording* recording) {
+    if (n_batches_[loader] == 0) return;
+    std::filesystem::path file = run_.experiment.predictions;
+    if (loaders_.size() > 1) file.replace_filename(file.stem().string() + "_" + std::to_string(loader) + file.extension().string());
+    Outputs outputs(file, n_samples(loader));
+    run_.context.n_batches = n_batches_[loader];
+    run_.context.batch_idx = 0;
+    run_.context.dataloader_idx = loader;
+    const auto batches = loaders_[loader].epoch(0, n_batches_[loader]);
+    while (auto batch = next_batch(run_, *batches, Profiler::predict_next)) {
+        batch->dataloader_idx = static_cast<std::int32_t>(loader);
         run_.context.batch = &*batch;
         run_.events(DV_PREDICT_BATCH_START);
         if (recording) recording->begin_batch(*batch);
         const dv::StepOutput output{{}, predict_step(*batch), {}, {}};
-        const at::Tensor& predicted = output.outputs;
-        if (recording) recording->end_batch(*batch, predicted, {});
-        outputs.append(predicted);
+        if (recording) recording->end_batch(*batch, output.outputs, {});
+        outputs.append(output.outputs);
         run_.context.output = &output;
         run_.events(DV_PREDICT_BATCH_END);
         run_.context.batch = nullptr;
@@ -98,11 +115,7 @@ void PredictLoop::run() {
         ++run_.context.batch_idx;
         throw_if_interrupted();
     }
-    if (recording) recording->finish();
     outputs.commit();
-    run_.events(DV_PREDICT_EPOCH_END);
-    run_.events(DV_PREDICT_END);
-    run_.context = former;
 }
 
 at::Tensor PredictLoop::predict_step(const dv::Batch& batch) {

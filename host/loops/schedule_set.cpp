@@ -21,11 +21,22 @@ std::int64_t planned(Interval interval, const ScheduleClock& clock) {
     return -1;
 }
 
+/// Momentum, or the first beta.
+double momentum_of(const dv::Optimizer& optimizer, std::size_t group) {
+    for (const dv::GroupOption& option : optimizer.options(group)) {
+        if ((option.key == "momentum" || option.key == "betas") && !option.values.empty()) return option.values.front();
+    }
+    return std::nan("");
+}
+
 }  // namespace
 
 ScheduleSet::ScheduleSet(std::vector<ScheduleEntry> entries, std::vector<std::shared_ptr<dv::Optimizer>> optimizers, Warn warn)
     : entries_(std::move(entries)), states_(entries_.size()), optimizers_(std::move(optimizers)), warn_(std::move(warn)) {
-    for (const auto& optimizer : optimizers_) groups_.push_back(optimizer->groups());
+    for (const auto& optimizer : optimizers_) {
+        groups_.push_back(optimizer->groups());
+        for (std::size_t g = 0; g < groups_.back().size(); ++g) momenta_[{groups_.size() - 1, g}] = momentum_of(*optimizer, g);
+    }
     for (State& state : states_) state.momentum = std::nan("");
 }
 
@@ -36,7 +47,7 @@ void ScheduleSet::begin(const ScheduleClock& clock) {
     apply();
 }
 
-void ScheduleSet::advance(Interval interval, bool observing, const ScheduleClock& clock, const Value& value) {
+void ScheduleSet::advance(Interval interval, bool observing, const ScheduleClock& clock, const Value& value, const Around& around) {
     bool moved = false;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
         const ScheduleEntry& entry = entries_[i];
@@ -58,7 +69,7 @@ void ScheduleSet::advance(Interval interval, bool observing, const ScheduleClock
             entry.schedule->observe(*metric);
         }
         ++state.count;
-        ask(i, clock);
+        around(i, [&] { ask(i, clock); });
         moved = true;
     }
     if (moved) apply();
@@ -92,8 +103,12 @@ void ScheduleSet::apply() {
             const auto own = scales_.find(group.name), all = scales_.find(std::string_view());
             group.lr = group.base_lr * factor * (own == scales_.end() ? 1.0 : own->second) * (all == scales_.end() ? 1.0 : all->second);
             optimizers_[o]->set_lr(g, group.lr);
-            rates_.emplace_back(groups_.size() == 1 ? group.name : std::to_string(o) + "/" + group.name, group.lr);
-            if (!std::isnan(momentum)) optimizers_[o]->set_momentum(g, momentum);
+            if (!std::isnan(momentum)) {
+                optimizers_[o]->set_momentum(g, momentum);
+                momenta_[{o, g}] = momentum;
+            }
+            rates_.push_back({groups_.size() == 1 ? group.name : std::to_string(o) + "/" + group.name, group.lr, momenta_[{o, g}],
+                              group.weight_decay});
         }
     }
 }

@@ -36,6 +36,8 @@ class ScheduleSet {
 public:
     using Value = std::function<std::optional<double>(const std::string& name)>;
     using Warn = std::function<void(const std::string&)>;
+    /// Has the schedule with this index asked by calling `ask`, or not.
+    using Around = std::function<void(std::size_t schedule, const std::function<void()>& ask)>;
 
     /// Optimizers are built already and outlive this object.
     ScheduleSet(std::vector<ScheduleEntry> entries, std::vector<std::shared_ptr<dv::Optimizer>> optimizers, Warn warn);
@@ -44,12 +46,18 @@ public:
     void begin(const ScheduleClock& clock);
     /// Something that `interval` counts has happened: those schedules whose turn it is are asked again. Schedules that observe a
     /// metric move only when `observing` is true, all others only when it is false. Throws dv::Error for a metric that is missing.
-    void advance(dv::Schedule::Interval interval, bool observing, const ScheduleClock& clock, const Value& value);
+    void advance(dv::Schedule::Interval interval, bool observing, const ScheduleClock& clock, const Value& value,
+                 const Around& around = [](std::size_t, const std::function<void()>& ask) { ask(); });
 
     /// On top of the schedules: the named group, or all when empty, times `factor`.
     void scale(std::string_view group, double factor);
-    /// In force, by group name, of all optimizers in order.
-    const std::vector<std::pair<std::string, double>>& rates() const { return rates_; }
+    /// What is in force in one parameter group; NaN: it has no such thing.
+    struct Rate {
+        std::string name;
+        double lr, momentum, weight_decay;
+    };
+    /// Of all groups of all optimizers in order.
+    const std::vector<Rate>& rates() const { return rates_; }
     std::string group_of(std::string_view parameter) const;
 
     /// How far one schedule is, for checkpoints; in the order of the entries.
@@ -75,7 +83,8 @@ private:
     std::vector<std::shared_ptr<dv::Optimizer>> optimizers_;
     std::vector<std::vector<dv::ParameterGroup>> groups_;  // names and base rates
     std::map<std::string, double, std::less<>> scales_;
-    std::vector<std::pair<std::string, double>> rates_;
+    std::map<std::pair<std::size_t, std::size_t>, double> momenta_;  // in force, by optimizer and group
+    std::vector<Rate> rates_;
     Warn warn_;
     bool restored_ = false;
     bool has_warned_ = false;

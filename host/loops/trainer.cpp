@@ -3,6 +3,8 @@
 #include "loops/interrupt.hpp"
 #include "loops/predict_loop.hpp"
 
+#include <c10/core/InferenceMode.h>
+
 #include <algorithm>
 
 namespace dvhost::loops {
@@ -37,16 +39,39 @@ void build_optimizers(Experiment& e) {
 
 }  // namespace
 
-Trainer::Trainer(Experiment& experiment) : experiment_(experiment), run_(experiment) {
-    place_model(experiment_);
-    build_optimizers(experiment_);
+Trainer::Trainer(Experiment& experiment) : experiment_(experiment), run_(experiment) {}
+
+void Trainer::setup() {
+    guarded([&] {
+        is_set_up_ = true;
+        run_.events(DV_SETUP);
+        has_strategy_ = true;
+        place_model(experiment_);
+        build_optimizers(experiment_);
+    });
 }
 
 void Trainer::run(const std::vector<StageKind>& stages) {
     const SignalScope signals;
+    if (!is_set_up_) setup();
+    guarded([&] {
+        for (auto stage = stages.begin(); stage != stages.end(); ++stage) {
+            // What is made in inference mode (packed weights that a model keeps) cannot be trained with later.
+            const bool trains_later = std::find(stage, stages.end(), StageKind::fit) != stages.end();
+            const c10::InferenceMode inference(experiment_.trainer.inference_mode && !trains_later);
+            run_stage(*stage, stage + 1 == stages.end());
+        }
+    });
+    run_.context.stage = DV_STAGE_NONE;
+    teardown_strategy();
+    run_.events(DV_TEARDOWN, "success");
+    experiment_.data->teardown("success");
+}
+
+template <class Body>
+void Trainer::guarded(Body&& body) {
     try {
-        run_.events(DV_SETUP);
-        for (const StageKind stage : stages) run_stage(stage);
+        body();
     } catch (const Interrupted& signal) {
         fail(signal.what(), "interrupted");
         throw;
@@ -54,9 +79,10 @@ void Trainer::run(const std::vector<StageKind>& stages) {
         fail(error.what(), "failed");
         throw;
     }
-    run_.context.stage = DV_STAGE_NONE;
-    experiment_.strategy->teardown();
-    run_.events(DV_TEARDOWN, "success");
+}
+
+void Trainer::teardown_strategy() {
+    if (std::exchange(has_strategy_, false)) experiment_.strategy->teardown();
 }
 
 /// The way out of a run that did not end by itself. What goes wrong here is logged; the first error is the one reported.
@@ -68,17 +94,23 @@ void Trainer::fail(const char* what, const char* outcome) {
             experiment_.warn(std::string("while ending the run: ") + second.what());
         }
     };
+    run_.context.batch = nullptr;  // they went with the loops that were left
+    run_.context.output = nullptr;
     attempt([&] { run_.events(DV_EXCEPTION, what); });
-    attempt([&] { experiment_.strategy->teardown(); });
+    attempt([&] { experiment_.data->on_exception(what); });
+    attempt([&] { teardown_strategy(); });
     attempt([&] { run_.events(DV_TEARDOWN, outcome); });
+    attempt([&] { experiment_.data->teardown(outcome); });
 }
 
-void Trainer::run_stage(StageKind stage) {
+void Trainer::run_stage(StageKind stage, bool is_last) {
     if (stage == StageKind::fit) {
+        if (resumed_) run_.progress = resumed_->progress;
         fit_ = std::make_unique<FitLoop>(run_, std::exchange(resumed_, std::nullopt));
         if (run_.progress.batches > 0) run_.events(DV_LOAD_CHECKPOINT);
         run_.events(DV_FIT_START);
         fit_->run();
+        if (is_last) teardown_strategy();
         run_.events(DV_FIT_END);
         return;
     }
@@ -98,6 +130,7 @@ void Trainer::run_stage(StageKind stage) {
 
 RunState Trainer::checkpoint() const {
     if (fit_) return fit_->state();
+    if (resumed_) return *resumed_;
     RunState out;
     out.progress = run_.progress;
     return out;

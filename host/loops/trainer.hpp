@@ -23,9 +23,11 @@ struct RunSummary {
 
 class Trainer {
 public:
-    /// Places the model on the strategy's device and builds the optimizer.
     explicit Trainer(Experiment& experiment);
 
+    /// Tells everybody on_setup, places the model on the strategy's device and builds the optimizers. Once; run() does it unless it has
+    /// been done. On an exception: as run().
+    void setup();
     /// Runs the stages under a SignalScope. On an exception: on_exception, teardown, then it is thrown on.
     void run(const std::vector<StageKind>& stages);
 
@@ -44,14 +46,19 @@ public:
     const Run& state() const { return run_; }
 
 private:
-    void run_stage(StageKind stage);
+    void run_stage(StageKind stage, bool is_last);
+    template <class Body>
+    void guarded(Body&& body);
     void fail(const char* what, const char* outcome);
+    void teardown_strategy();
 
     Experiment& experiment_;
     Run run_;
     std::optional<RunState> resumed_;
     std::unique_ptr<FitLoop> fit_;  // in motion
     bool has_predicted_ = false;
+    bool is_set_up_ = false;
+    bool has_strategy_ = false;  // set up, and not torn down
 };
 
 }  // namespace dvhost::loops

@@ -89,7 +89,7 @@ def door_items(path, text):
     if len(blocks) != text.count("namespace abi::v1 {"):
         raise NotUnderstood(f"{path}: a namespace abi::v1 that does not end with '}}  // namespace abi::v1'")
     for block in blocks:
-        rest = re.sub(r"//[^\n]*", "", STRUCT.sub("", block)).strip()
+        rest = re.sub(r"//[^\n]*|^struct \w+;", "", STRUCT.sub("", block), flags=re.M).strip()  # comments and forward declarations
         if rest:
             raise NotUnderstood(f"{path}: '{rest[:80]}' in namespace abi::v1 is neither a comment nor a struct")
         for name, body in STRUCT.findall(block):

@@ -1,5 +1,6 @@
 #include <dv/callback.hpp>
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,12 +12,15 @@ enum class Interval { step, epoch };
 /// Logs the learning rates: `lr` when the optimizer has one parameter group, else `lr/<group>` for each.
 struct LearningRateMonitor final : dv::Callback, dv::OnFitStart, dv::OnTrainEpochStart, dv::OnTrainBatchStart {
     std::optional<Interval> logging_interval;
+    bool log_momentum = false, log_weight_decay = false;
     std::string log_key_prefix;
     static constexpr auto params = dv::schema(
         dv::p(
             "logging_interval", &LearningRateMonitor::logging_interval, dv::unset,
             "step: with the values of every logged step; epoch: at every epoch's start; absent: when they have changed",
             dv::choices("step", "epoch")),
+        dv::p("log_momentum", &LearningRateMonitor::log_momentum, false, "also the momenta (SGD) or first betas (Adam), as `<name>-momentum`"),
+        dv::p("log_weight_decay", &LearningRateMonitor::log_weight_decay, false, "also the weight decays, as `<name>-weight_decay`"),
         dv::p("log_key_prefix", &LearningRateMonitor::log_key_prefix, "", "put before every name"));
 
     void on_fit_start(const dv::RunView&, dv::Answer&) override { logged_.clear(); }
@@ -33,10 +37,16 @@ private:
         const auto rates = run.learning_rates();
         if (!logging_interval && !changed(rates)) return;
         logged_.clear();
-        for (const dv_metric& rate : rates) {
-            logged_.push_back(rate.value);
+        for (std::size_t i = 0; i < rates.size(); ++i) {
+            logged_.push_back(rates[i].value);
             const bool alone = rates.size() == 1;
-            answer.log(log_key_prefix + (alone ? "lr" : "lr/" + std::string(dv::detail::view(rate.name))), rate.value);
+            const std::string name = log_key_prefix + (alone ? "lr" : "lr/" + std::string(dv::detail::view(rates[i].name)));
+            answer.log(name, rates[i].value);
+            const auto also = [&](bool wanted, std::span<const dv_metric> values, const char* suffix) {
+                if (wanted && i < values.size() && !std::isnan(values[i].value)) answer.log(name + suffix, values[i].value);
+            };
+            also(log_momentum, run.momenta(), "-momentum");
+            also(log_weight_decay, run.weight_decays(), "-weight_decay");
         }
     }
 

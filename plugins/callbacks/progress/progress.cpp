@@ -56,7 +56,7 @@ struct ProgressBar final : dv::Callback,
     GlyphChoice glyphs = GlyphChoice::automatic;
     static constexpr auto params =
         dv::schema(dv::p("metrics", &ProgressBar::metrics, dv::list("train/loss", "val/loss", "val/accuracy"),
-                         "metrics to show while training, as far as they are there"),
+                         "metrics to show while training, as far as they are there; those logged with prog_bar follow"),
                    dv::p("refresh_seconds", &ProgressBar::refresh_seconds, 5.0,
                          "time between two lines where there is no terminal", dv::unit{"s"}, dv::above{0.0}),
                    dv::p("refresh_percent", &ProgressBar::refresh_percent, dv::unset,
@@ -178,6 +178,10 @@ private:
         std::vector<std::string> out;
         for (const std::string& name : metrics) {
             if (const auto value = run.metric(name)) out.push_back(progress::metric_text(name, *value));
+        }
+        for (const dv_metric& metric : run.progress_bar()) {
+            const std::string name(dv::detail::view(metric.name));
+            if (std::find(metrics.begin(), metrics.end(), name) == metrics.end()) out.push_back(progress::metric_text(name, metric.value));
         }
         return out;
     }

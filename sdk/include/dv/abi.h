@@ -388,6 +388,11 @@ typedef struct dv_run { /* a view of the run, const, valid for the call */
   uint32_t validates_each_epoch_end; /* 1 if every epoch is followed by one validation, at its end, and there is no other */
   uint32_t loader;                 /* index of the evaluation's loader */
   int64_t max_seconds;             /* of fit; -1 no limit */
+  uint32_t n_progress_bar;
+  uint32_t n_loaders;              /* of the evaluation in hand; 1 in training */
+  const dv_metric* progress_bar;   /* those of metrics that are logged to be shown beside the progress bar */
+  const dv_metric* momenta;        /* as learning_rates; NaN: the group has none */
+  const dv_metric* weight_decays;  /* as learning_rates; NaN: the group has none */
 } dv_run;
 
 enum dv_reduce { DV_REDUCE_MEAN = 0, DV_REDUCE_SUM = 1, DV_REDUCE_MIN = 2, DV_REDUCE_MAX = 3 };
@@ -399,6 +404,8 @@ typedef struct dv_log_options {
   int32_t logger;            /* 0: not sent to the loggers */
   uint32_t reduce;           /* dv_reduce, over the values of an epoch */
   int64_t batch_size;        /* weight in a mean; -1: the batch's */
+  int32_t add_dataloader_idx; /* 0: evaluations of several loaders log it under one name */
+  uint32_t reserved;
 } dv_log_options;
 
 typedef struct dv_answer { /* how a callback answers; valid for the call */

@@ -49,6 +49,23 @@ public:
     }
     std::optional<std::int64_t> batches() const { return DV_HAS(&run_, batches) ? std::optional(run_.batches) : std::nullopt; }
     std::optional<std::int64_t> samples() const { return DV_HAS(&run_, samples) ? std::optional(run_.samples) : std::nullopt; }
+    /// In an evaluation: from which of the split's sources the batch is, and how many there are.
+    std::size_t dataloader_idx() const { return DV_HAS(&run_, loader) ? run_.loader : 0; }
+    std::size_t n_loaders() const { return DV_HAS(&run_, n_loaders) ? run_.n_loaders : 1; }
+    /// Those of metrics() that are to be shown beside the progress bar.
+    std::span<const dv_metric> progress_bar() const {
+        if (!DV_HAS(&run_, progress_bar)) return {};
+        return {run_.progress_bar, run_.n_progress_bar};
+    }
+    /// One per learning rate; NaN where a group has none.
+    std::span<const dv_metric> momenta() const {
+        if (!DV_HAS(&run_, momenta)) return {};
+        return {run_.momenta, run_.n_learning_rates};
+    }
+    std::span<const dv_metric> weight_decays() const {
+        if (!DV_HAS(&run_, weight_decays)) return {};
+        return {run_.weight_decays, run_.n_learning_rates};
+    }
 
 private:
     const dv_run& run_;
@@ -63,6 +80,7 @@ struct LogOptions {
     bool logger = true;     ///< sent to the loggers
     LogReduce reduce = LogReduce::mean;
     std::optional<std::int64_t> batch_size = std::nullopt;  ///< weight in a mean; absent: the batch's
+    bool add_dataloader_idx = true;  ///< in evaluations of several loaders the name ends with "/dataloader_idx_<i>"
 };
 
 /// What a callback may ask for. Valid during the hook. A host of minor 0 knows log() with two arguments and stop(); there the other
@@ -75,7 +93,7 @@ public:
     void log(std::string_view name, double value, const LogOptions& options) {
         const dv_log_options c{sizeof(dv_log_options),      tristate(options.on_step), tristate(options.on_epoch),
                                options.prog_bar ? 1 : 0,    options.logger ? 1 : 0,    static_cast<std::uint32_t>(options.reduce),
-                               options.batch_size.value_or(-1)};
+                               options.batch_size.value_or(-1), options.add_dataloader_idx ? 1 : 0, 0};
         if (!DV_HAS(&answer_, log_with) || !answer_.log_with) return log(name, value);
         if (answer_.log_with(answer_.self, detail::borrow(name), value, &c) != DV_OK) {
             throw Error("'" + std::string(name) + "' cannot be logged like this here");

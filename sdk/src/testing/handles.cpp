@@ -112,11 +112,18 @@ void RunBuilder::put(Metrics& into, std::string_view name, double value) {
 dv_run RunBuilder::view() const {
     lent_metrics_ = lend(metrics_);
     lent_learning_rates_ = lend(learning_rates_);
+    lent_momenta_ = lend(momenta_);
+    lent_weight_decays_ = lend(weight_decays_);
+    lent_shown_ = lend(shown_);
     dv_run run = run_;
     run.size = minor_0_ ? offsetof(dv_run, batches) : sizeof run;
     run.metrics = lent_metrics_.data();
     run.n_metrics = static_cast<std::uint32_t>(lent_metrics_.size());
     run.learning_rates = lent_learning_rates_.data();
+    run.momenta = lent_momenta_.data();
+    run.weight_decays = lent_weight_decays_.data();
+    run.progress_bar = lent_shown_.data();
+    run.n_progress_bar = static_cast<std::uint32_t>(lent_shown_.size());
     run.n_learning_rates = static_cast<std::uint32_t>(lent_learning_rates_.size());
     run.message = detail::borrow(message_);
     return run;

@@ -99,7 +99,7 @@ TEST_F(Acceptance, Case34ForksNamesLoggedByStepAndByEpoch) {
     data.n_val = 0;
     on([](std::uint32_t phase, const dv_run&, const dv_answer& answer) {
         if (phase != DV_TRAIN_BATCH_END) return;
-        const dv_log_options both{sizeof(dv_log_options), 1, 1, 0, 1, DV_REDUCE_MEAN, -1};
+        const dv_log_options both{sizeof(dv_log_options), 1, 1, 0, 1, DV_REDUCE_MEAN, -1, 1, 0};
         answer.log_with(answer.self, {"a", 1}, 2.0, &both);
     });
     fit();
@@ -114,7 +114,7 @@ TEST_F(Acceptance, Case36RefusesToLogWhereThereIsNothingToLogFor) {
     std::vector<dv_status> answers;
     on([&](std::uint32_t phase, const dv_run&, const dv_answer& answer) {
         if (phase != DV_FIT_START && phase != DV_TRAIN_EPOCH_START) return;
-        const dv_log_options by_step{sizeof(dv_log_options), 1, 0, 0, 1, DV_REDUCE_MEAN, -1};
+        const dv_log_options by_step{sizeof(dv_log_options), 1, 0, 0, 1, DV_REDUCE_MEAN, -1, 1, 0};
         answers.push_back(answer.log_with(answer.self, {"x", 1}, 1.0, &by_step));
     });
     fit();

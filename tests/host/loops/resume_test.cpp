@@ -79,7 +79,7 @@ protected:
             auto logging = std::make_shared<FunctionCallback>([](std::uint32_t phase, const dv_run& run, const dv_answer& answer) {
                 if (phase == DV_TRAIN_BATCH_END) {
                     answer.log(answer.self, {"seen", 4}, static_cast<double>(run.samples));
-                    const dv_log_options by_epoch{sizeof(dv_log_options), 0, 1, 0, 1, DV_REDUCE_MAX, -1};
+                    const dv_log_options by_epoch{sizeof(dv_log_options), 0, 1, 0, 1, DV_REDUCE_MAX, -1, 1, 0};
                     answer.log_with(answer.self, {"most", 4}, static_cast<double>(run.batch_idx), &by_epoch);
                 }
             });

@@ -100,4 +100,12 @@ TEST_F(LearningRateMonitorTest, AsksForNothingItDoesNotNeed) {
     EXPECT_FALSE(monitor.monitors());
 }
 
+TEST_F(LearningRateMonitorTest, LogsMomentumAndWeightDecayWhereThereAreAny) {
+    auto monitor = plugin.make<dv::Callback>("lr_monitor", {{"log_momentum", true}, {"log_weight_decay", true}});
+    RunBuilder run;
+    run.learning_rate("body", 0.5, 0.9, 0.01).learning_rate("head", 0.25);
+    const AnswerLog answer = monitor.phase(DV_TRAIN_EPOCH_START, run);
+    EXPECT_EQ(answer.logged, (Metrics{{"lr/body", 0.5}, {"lr/body-momentum", 0.9}, {"lr/body-weight_decay", 0.01}, {"lr/head", 0.25}}));
+}
+
 }  // namespace

@@ -81,6 +81,15 @@ TEST_F(ProgressTest, TheBarShowsShareCountTimesSpeedAndMetrics) {
     EXPECT_EQ(drawn.back(), "Epoch 0:  40%|########              | 4/10 [00:08<00:12, 2s/it] train/loss 0.412");
 }
 
+TEST_F(ProgressTest, ValuesLoggedForTheBarFollowThoseThatAreNamed) {
+    console().width = 100;
+    auto bar = on_terminal({{"glyphs", "ascii"}});
+    begin_fit(bar);
+    run.shown_metric("margin", 2.0).metric("hidden", 7.0).shown_metric("train/loss", 0.5);
+    const Lines drawn = batches(bar, DV_TRAIN_BATCH_END, 0, 4, 10, 2.0);
+    EXPECT_TRUE(drawn.back().ends_with("train/loss 0.5, margin 2")) << drawn.back();
+}
+
 TEST_F(ProgressTest, ItIsRedrawnAtMostEveryTenthOfASecond) {
     auto bar = on_terminal({{"glyphs", "ascii"}});
     begin_fit(bar);

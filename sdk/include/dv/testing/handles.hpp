@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,7 +101,13 @@ public:
     RunBuilder& message(std::string text) { return message_ = std::move(text), *this; }
     /// Replaces the value of the same name.
     RunBuilder& metric(std::string_view name, double value) { return put(metrics_, name, value), *this; }
-    RunBuilder& learning_rate(std::string_view group, double value) {
+    /// The same, shown beside the progress bar.
+    RunBuilder& shown_metric(std::string_view name, double value) { return put(shown_, name, value), metric(name, value); }
+    /// With the group's momentum and weight decay; NaN: none.
+    RunBuilder& learning_rate(std::string_view group, double value, double momentum = std::numeric_limits<double>::quiet_NaN(),
+                              double weight_decay = std::numeric_limits<double>::quiet_NaN()) {
+        put(momenta_, group, momentum);
+        put(weight_decays_, group, weight_decay);
         return put(learning_rates_, group, value), *this;
     }
 
@@ -113,8 +120,8 @@ private:
     dv_run run_{};
     bool minor_0_ = false;
     std::string message_;
-    Metrics metrics_, learning_rates_;
-    mutable std::vector<dv_metric> lent_metrics_, lent_learning_rates_;
+    Metrics metrics_, shown_, learning_rates_, momenta_, weight_decays_;
+    mutable std::vector<dv_metric> lent_metrics_, lent_shown_, lent_learning_rates_, lent_momenta_, lent_weight_decays_;
 };
 
 struct ShownImage {

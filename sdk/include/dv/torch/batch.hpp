@@ -4,6 +4,7 @@
 #include <dv/temporal/sequence.hpp>
 
 #include <cstdint>
+#include <vector>
 
 namespace dv {
 
@@ -27,8 +28,13 @@ struct Batch {
     Split split = Split::train;
     std::int64_t epoch = 0;
     std::int64_t batch_idx = 0;
+    std::int32_t dataloader_idx = 0;  ///< from which of the split's sources; training on several together: 0
+    /// Training on several sources together: the batches of the second and further ones (data.combine). A batch of a source that has
+    /// ended is empty.
+    std::vector<Batch> beside;
 
-    std::int64_t size() const { return frames.batch(); }
+    std::int64_t size() const { return is_empty() ? 0 : frames.batch(); }
+    bool is_empty() const { return !frames.frames.defined(); }
 };
 
 namespace abi::v1 {
@@ -36,17 +42,31 @@ struct Batch {
     Sequence frames;
     at::Tensor labels, index;
     std::int32_t split;
-    std::int32_t reserved;
+    std::int32_t dataloader_idx;
     std::int64_t epoch, batch_idx;
+    const Batch* beside;
+    std::uint64_t n_beside;
 };
 }  // namespace abi::v1
 
 namespace detail {
-inline abi::v1::Batch borrow(const Batch& b) {
-    return {borrow(b.frames), b.labels, b.index, static_cast<std::int32_t>(b.split), 0, b.epoch, b.batch_idx};
+/// A batch lent over the door, and the list that it points to.
+struct LentBatch {
+    abi::v1::Batch batch{};
+    std::vector<abi::v1::Batch> beside;  // without any beside them
+    operator const abi::v1::Batch&() const { return batch; }
+};
+inline LentBatch borrow(const Batch& b) {
+    LentBatch out;
+    for (const Batch& other : b.beside) out.beside.push_back(borrow(other).batch);
+    out.batch = {borrow(b.frames), b.labels,         b.index,           static_cast<std::int32_t>(b.split), b.dataloader_idx,
+                 b.epoch,          b.batch_idx,      out.beside.data(), out.beside.size()};
+    return out;
 }
 inline Batch own(const abi::v1::Batch& b) {
-    return {own(b.frames), b.labels, b.index, static_cast<Split>(b.split), b.epoch, b.batch_idx};
+    Batch out{own(b.frames), b.labels, b.index, static_cast<Split>(b.split), b.epoch, b.batch_idx, b.dataloader_idx, {}};
+    for (std::uint64_t i = 0; i < b.n_beside; ++i) out.beside.push_back(own(b.beside[i]));
+    return out;
 }
 }  // namespace detail
 

@@ -220,7 +220,7 @@ public:
     void on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer, Training& training,
                   const CallbackStep& step) override {
         detail::TrainingDoor door(training, host);
-        std::optional<abi::v1::Batch> batch;
+        std::optional<detail::LentBatch> batch;
         if (step.batch) batch.emplace(detail::borrow(*step.batch));
         std::vector<abi::v1::NamedTensor> metrics;
         std::optional<abi::v1::StepOutput> output;
@@ -230,7 +230,7 @@ public:
                                          metrics.size()};
         }
         detail::check(host, door_.on_phase(phase, &run, &answer, door,
-                                           {batch ? &*batch : nullptr, output ? &*output : nullptr}));
+                                           {batch ? &batch->batch : nullptr, output ? &*output : nullptr}));
     }
     std::string state_key() const override {
         dv_str out{};

@@ -24,7 +24,7 @@
 namespace dv::detail {
 
 /// +1 whenever an interface of dv::abi::v1 changes.
-inline constexpr int kTorchEpoch = 3;
+inline constexpr int kTorchEpoch = 4;
 
 // Everything that depends on how this translation unit is compiled has internal linkage: units of one plugin may
 // differ.

@@ -19,12 +19,15 @@
 ///
 ///     struct Warming final : dv::Model, dv::OnTrainEpochStart { ... };
 ///
+/// and takes over pieces of the trainer's work in the same way (dv/torch/hooks.hpp).
+///
 /// Models with layers and delays build a Circuit instead and override forward_sequence() (dv/temporal/circuit.hpp).
 /// Models made of torch::nn modules derive from dv::NnModel (dv/torch/nn_model.hpp).
 
 #include <dv/callback.hpp>
 #include <dv/temporal/recorder.hpp>
 #include <dv/torch/batch.hpp>
+#include <dv/torch/hooks.hpp>
 #include <dv/torch/kind.hpp>
 #include <dv/torch/loss.hpp>
 #include <dv/torch/parameters.hpp>
@@ -78,50 +81,8 @@ struct ManualOptimization {
 };
 
 namespace abi::v1 {
-struct IManualOptimization {
-    virtual std::uint64_t n_optimizers() noexcept = 0;
-    virtual dv_status zero_grad(std::uint64_t optimizer) noexcept = 0;
-    virtual dv_status backward(const at::Tensor& loss) noexcept = 0;
-    virtual dv_status step(std::uint64_t optimizer) noexcept = 0;
-    virtual dv_status clip_gradient_norm(std::uint64_t optimizer, double max_norm) noexcept = 0;
-    virtual dv_status toggle(std::uint64_t optimizer, std::int32_t on) noexcept = 0;
-
-protected:
-    ~IManualOptimization() = default;
-};
-struct LayerFacts {
-    dv_str name;
-    std::int64_t channels, height, width;
-    double dt;
-};
-struct StepOutput {
-    at::Tensor loss, outputs, labels;
-    const NamedTensor* metrics; /* live until the next call on the model */
-    std::uint64_t n_metrics;
-};
-struct IModel {
-    virtual dv_status build(const DataFacts* facts) noexcept = 0;
-    virtual dv_status parameters(const NamedTensor** out, std::uint64_t* n) noexcept = 0;
-    virtual dv_status train(std::int32_t on) noexcept = 0;
-    virtual dv_status training_step(const Batch& batch, ILoss& loss, StepOutput& out) noexcept = 0;
-    virtual dv_status validation_step(const Batch& batch, ILoss& loss, StepOutput& out) noexcept = 0;
-    virtual dv_status predict_step(const Batch& batch, at::Tensor& out) noexcept = 0;
-    virtual dv_status forward_sequence(const Sequence& frames, at::Tensor& out) noexcept = 0;
-    virtual dv_status describe(dv_str* out) noexcept = 0;
-    virtual dv_status layers(const LayerFacts** out, std::uint64_t* n) noexcept = 0;
-    virtual dv_status record(IRecorder* recorder) noexcept = 0;
-    virtual dv_status set_plan(std::int32_t plan) noexcept = 0;
-    virtual std::uint64_t phases() noexcept = 0;
-    virtual dv_status on_phase(std::uint32_t phase, const dv_run* run, const dv_answer* answer) noexcept = 0;
-    virtual std::int32_t optimizes_itself() noexcept = 0;
-    virtual dv_status manual_step(const Batch& batch, ILoss& loss, IManualOptimization& optimization,
-                                  StepOutput& out) noexcept = 0;
-
-protected:
-    ~IModel() = default;
-};
+struct IModel;
 }  // namespace abi::v1
-
 class ModelDoor;
 class ModelProxy;
 
@@ -189,6 +150,10 @@ struct Model : TorchKind<Model, abi::v1::IModel, ModelDoor, ModelProxy> {
         Answer say(answer);
         detail::dispatch_phase_of(*this, phase, RunView(run), say);
     }
+    /// The hooks that it takes over, as bits, and one of them: the same for dv/torch/hooks.hpp. [step]
+    virtual std::uint64_t hooks() { return detail::taken_hooks_of(*this); }
+    virtual void on_hook(Hook hook, HookCall& call) { detail::dispatch_hook_of(*this, hook, call); }
+    virtual Batch on_transfer(Hook hook, const Batch& batch) { return detail::dispatch_transfer_of(*this, hook, batch); }
 
     /// For `dvhost describe`: layers, equations with numbers, delays in steps, cost; a few lines of plain text. [main]
     virtual std::string describe() const { return {}; }
@@ -211,225 +176,6 @@ protected:
     friend class ModelDoor;
 };
 
-namespace detail {
-class ManualDoor final : public abi::v1::IManualOptimization {
-public:
-    ManualDoor(ManualOptimization& optimization, const dv_host* host) : optimization_(optimization), host_(host) {}
-    std::uint64_t n_optimizers() noexcept override { return optimization_.n_optimizers(); }
-    dv_status zero_grad(std::uint64_t i) noexcept override {
-        return torch_guard(host_, "zero_grad", [&] { optimization_.zero_grad(i); });
-    }
-    dv_status backward(const at::Tensor& loss) noexcept override {
-        return torch_guard(host_, "backward", [&] { optimization_.backward(loss); });
-    }
-    dv_status step(std::uint64_t i) noexcept override {
-        return torch_guard(host_, "step", [&] { optimization_.step(i); });
-    }
-    dv_status clip_gradient_norm(std::uint64_t i, double max_norm) noexcept override {
-        return torch_guard(host_, "clip_gradient_norm", [&] { optimization_.clip_gradient_norm(i, max_norm); });
-    }
-    dv_status toggle(std::uint64_t i, std::int32_t on) noexcept override {
-        return torch_guard(host_, "toggle", [&] { on ? optimization_.toggle(i) : optimization_.untoggle(i); });
-    }
-
-private:
-    ManualOptimization& optimization_;
-    const dv_host* host_;
-};
-
-class ManualProxy final : public ManualOptimization {
-public:
-    ManualProxy(abi::v1::IManualOptimization& door, const dv_host* host) : door_(door), host_(host) {}
-    std::size_t n_optimizers() const override { return door_.n_optimizers(); }
-    void zero_grad(std::size_t i) override { check(host_, door_.zero_grad(i)); }
-    void backward(const at::Tensor& loss) override { check(host_, door_.backward(loss)); }
-    void step(std::size_t i) override { check(host_, door_.step(i)); }
-    void clip_gradient_norm(std::size_t i, double max) override { check(host_, door_.clip_gradient_norm(i, max)); }
-    void toggle(std::size_t i) override { check(host_, door_.toggle(i, 1)); }
-    void untoggle(std::size_t i) override { check(host_, door_.toggle(i, 0)); }
-
-private:
-    abi::v1::IManualOptimization& door_;
-    const dv_host* host_;
-};
-}  // namespace detail
-
-class ModelDoor final : public abi::v1::IModel {
-public:
-    explicit ModelDoor(Model& model) : model_(model) {}
-    dv_status build(const DataFacts* facts) noexcept override {
-        return detail::torch_guard(model_.host, "build", [&] {
-            model_.weights = Parameters(initial_value_key(model_.host));
-            model_.build(*facts);
-        });
-    }
-    dv_status parameters(const abi::v1::NamedTensor** out, std::uint64_t* n) noexcept override {
-        return detail::torch_guard(model_.host, "parameters", [&] {
-            tensors_ = model_.parameters();
-            lent_ = detail::borrow(tensors_);
-            *out = lent_.data();
-            *n = lent_.size();
-        });
-    }
-    dv_status train(std::int32_t on) noexcept override {
-        return detail::torch_guard(model_.host, "train", [&] { model_.train(on != 0); });
-    }
-    dv_status training_step(const abi::v1::Batch& batch, abi::v1::ILoss& loss,
-                            abi::v1::StepOutput& out) noexcept override {
-        return detail::torch_guard(model_.host, "training_step", [&] {
-            lend(model_.training_step(detail::own(batch), LossProxy(loss, model_.host)), out);
-        });
-    }
-    dv_status validation_step(const abi::v1::Batch& batch, abi::v1::ILoss& loss,
-                              abi::v1::StepOutput& out) noexcept override {
-        return detail::torch_guard(model_.host, "validation_step", [&] {
-            lend(model_.validation_step(detail::own(batch), LossProxy(loss, model_.host)), out);
-        });
-    }
-    dv_status predict_step(const abi::v1::Batch& batch, at::Tensor& out) noexcept override {
-        return detail::torch_guard(model_.host, "predict_step",
-                                   [&] { out = model_.predict_step(detail::own(batch)); });
-    }
-    dv_status forward_sequence(const abi::v1::Sequence& frames, at::Tensor& out) noexcept override {
-        return detail::torch_guard(model_.host, "forward",
-                                   [&] { out = model_.forward_sequence(detail::own(frames)); });
-    }
-    dv_status describe(dv_str* out) noexcept override {
-        return detail::torch_guard(model_.host, "describe", [&] {
-            text_ = model_.describe();
-            *out = detail::borrow(text_);
-        });
-    }
-
-    dv_status layers(const abi::v1::LayerFacts** out, std::uint64_t* n) noexcept override {
-        return detail::torch_guard(model_.host, "layers", [&] {
-            layers_ = model_.layers();
-            lent_layers_.clear();
-            for (const LayerFacts& l : layers_)
-                lent_layers_.push_back({detail::borrow(l.name), l.channels, l.height, l.width, l.dt});
-            *out = lent_layers_.data();
-            *n = lent_layers_.size();
-        });
-    }
-    dv_status record(abi::v1::IRecorder* recorder) noexcept override {
-        return detail::torch_guard(model_.host, "record", [&] {
-            recorder_.reset();
-            if (recorder) recorder_.emplace(*recorder, model_.host);
-            model_.record(recorder_ ? &*recorder_ : nullptr);
-        });
-    }
-    dv_status set_plan(std::int32_t plan) noexcept override {
-        return detail::torch_guard(model_.host, "set_plan", [&] { model_.set_plan(static_cast<EnginePlan>(plan)); });
-    }
-    std::uint64_t phases() noexcept override { return model_.phases(); }
-    dv_status on_phase(std::uint32_t phase, const dv_run* run, const dv_answer* answer) noexcept override {
-        return detail::torch_guard(model_.host, detail::phase_hook_name(phase),
-                                   [&] { model_.on_phase(phase, *run, *answer); });
-    }
-    std::int32_t optimizes_itself() noexcept override { return model_.optimizes_itself() ? 1 : 0; }
-    dv_status manual_step(const abi::v1::Batch& batch, abi::v1::ILoss& loss, abi::v1::IManualOptimization& optimization,
-                          abi::v1::StepOutput& out) noexcept override {
-        return detail::torch_guard(model_.host, "manual_step", [&] {
-            detail::ManualProxy manual(optimization, model_.host);
-            lend(model_.manual_step(detail::own(batch), LossProxy(loss, model_.host), manual), out);
-        });
-    }
-
-private:
-    void lend(StepOutput step, abi::v1::StepOutput& out) {
-        metrics_ = std::move(step.metrics);
-        lent_metrics_ = detail::borrow(metrics_);
-        out = {step.loss, step.outputs, step.labels, lent_metrics_.data(), lent_metrics_.size()};
-    }
-
-    Model& model_;
-    std::vector<NamedTensor> tensors_, metrics_;
-    std::vector<abi::v1::NamedTensor> lent_, lent_metrics_;
-    std::vector<LayerFacts> layers_;
-    std::vector<abi::v1::LayerFacts> lent_layers_;
-    std::optional<RecorderProxy> recorder_;
-    std::string text_;
-};
-
-class ModelProxy final : public Model {
-public:
-    ModelProxy(const dv_child& child, detail::Imported::Release release)
-        : imported_(child, std::move(release)),
-          door_(imported_.interface<abi::v1::IModel>(dv_iface, dv_iface_version)) {
-        host = child.host;
-    }
-    void build(const DataFacts& facts) override { detail::check(host, door_.build(&facts)); }
-    std::vector<NamedTensor> parameters() const override {
-        const abi::v1::NamedTensor* tensors = nullptr;
-        std::uint64_t n = 0;
-        detail::check(host, door_.parameters(&tensors, &n));
-        return detail::own(tensors, n);
-    }
-    void train(bool on) override { detail::check(host, door_.train(on ? 1 : 0)); }
-    StepOutput training_step(const Batch& batch, const Loss& loss) override {
-        return step(&abi::v1::IModel::training_step, batch, loss);
-    }
-    StepOutput validation_step(const Batch& batch, const Loss& loss) override {
-        return step(&abi::v1::IModel::validation_step, batch, loss);
-    }
-    at::Tensor predict_step(const Batch& batch) override {
-        at::Tensor out;
-        detail::check(host, door_.predict_step(detail::borrow(batch), out));
-        return out;
-    }
-    at::Tensor forward_sequence(const Sequence& frames) override {
-        at::Tensor out;
-        detail::check(host, door_.forward_sequence(detail::borrow(frames), out));
-        return out;
-    }
-    std::string describe() const override {
-        dv_str text{};
-        detail::check(host, door_.describe(&text));
-        return std::string(detail::view(text));
-    }
-    std::vector<LayerFacts> layers() const override {
-        const abi::v1::LayerFacts* layers = nullptr;
-        std::uint64_t n = 0;
-        detail::check(host, door_.layers(&layers, &n));
-        std::vector<LayerFacts> owned;
-        for (std::uint64_t i = 0; i < n; ++i) {
-            const abi::v1::LayerFacts& l = layers[i];
-            owned.push_back({std::string(detail::view(l.name)), l.channels, l.height, l.width, l.dt});
-        }
-        return owned;
-    }
-    void record(temporal::Recorder* recorder) override {
-        detail::check(host, door_.record(nullptr));
-        recorder_.reset();
-        if (!recorder) return;
-        recorder_.emplace(*recorder, host);
-        detail::check(host, door_.record(&*recorder_));
-    }
-    void set_plan(EnginePlan plan) override { detail::check(host, door_.set_plan(static_cast<std::int32_t>(plan))); }
-    std::uint64_t phases() override { return door_.phases(); }
-    void on_phase(std::uint32_t phase, const dv_run& run, const dv_answer& answer) override {
-        detail::check(host, door_.on_phase(phase, &run, &answer));
-    }
-    bool optimizes_itself() const override { return door_.optimizes_itself() != 0; }
-    StepOutput manual_step(const Batch& batch, const Loss& loss, ManualOptimization& optimization) override {
-        abi::v1::StepOutput out{};
-        LossDoor loss_door(loss);
-        detail::ManualDoor manual(optimization, host);
-        detail::check(host, door_.manual_step(detail::borrow(batch), loss_door, manual, out));
-        return {out.loss, out.outputs, out.labels, detail::own(out.metrics, out.n_metrics)};
-    }
-
-private:
-    using Step = dv_status (abi::v1::IModel::*)(const abi::v1::Batch&, abi::v1::ILoss&, abi::v1::StepOutput&);
-    StepOutput step(Step which, const Batch& batch, const Loss& loss) {
-        abi::v1::StepOutput out{};
-        LossDoor loss_door(loss);
-        detail::check(host, (door_.*which)(detail::borrow(batch), loss_door, out));
-        return {out.loss, out.outputs, out.labels, detail::own(out.metrics, out.n_metrics)};
-    }
-    detail::Imported imported_;
-    abi::v1::IModel& door_;
-    std::optional<RecorderDoor> recorder_;
-};
-
 }  // namespace dv
+
+#include <dv/torch/model_door.hpp>

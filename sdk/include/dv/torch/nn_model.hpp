@@ -25,7 +25,21 @@ struct NnModel : Model, torch::nn::Module {
         for (const auto& item : torch::nn::Module::named_buffers()) all.push_back({item.key(), item.value(), false});
         return all;
     }
-    void train(bool on) override { torch::nn::Module::train(on); }
+    /// Evaluation puts every module into evaluation mode; training then gives each the mode that it had, so one that the model itself
+    /// has put into evaluation mode (a frozen BatchNorm) stays there.
+    void train(bool on) override {
+        if (on) {
+            if (!evaluating_) return;
+            torch::nn::Module::train(was_training_);
+            for (const auto& [module, mode] : modes_) module->train(mode);
+        } else if (!evaluating_) {
+            was_training_ = is_training();
+            modes_.clear();
+            for (const auto& module : modules(/*include_self=*/false)) modes_.emplace_back(module.get(), module->is_training());
+            torch::nn::Module::train(false);
+        }
+        evaluating_ = !on;
+    }
 
 protected:
     /// Registers a recurrence's tensors under "name." and the recurrence's own names (dots become underscores: torch's rule).
@@ -42,6 +56,10 @@ protected:
         }
         register_module(name, holder);
     }
+
+private:
+    bool evaluating_ = false, was_training_ = true;
+    std::vector<std::pair<torch::nn::Module*, bool>> modes_;  // of the modules inside, outermost first, before the evaluation
 };
 
 }  // namespace dv

@@ -50,7 +50,7 @@ struct Strategy : TorchKind<Strategy, abi::v1::IStrategy, StrategyDoor, Strategy
     /// Moves the model's tensors to the device, in place (their handles stay valid), and makes all ranks start equal. Before the
     /// optimizer is built. A collective. [main]
     virtual void setup(std::span<const NamedTensor> parameters) = 0;
-    /// The batch on the device. [step]
+    /// The batch on the device; those beside it come one by one. [step]
     virtual Batch to_device(const Batch& batch) const = 0;
     /// Gradients of a 0-dim loss into the parameters' .grad, added to what is there; with GradientSync::now also averaged over
     /// ranks. A collective then. [step]
@@ -81,7 +81,8 @@ public:
     dv_status to_device(const abi::v1::Batch& in, abi::v1::Batch& out) noexcept override {
         return guarded("to_device", [&] {
             moved_ = strategy_.to_device(detail::own(in));
-            out = detail::borrow(moved_);
+            lent_ = detail::borrow(moved_);
+            out = lent_;
         });
     }
     dv_status backward(const at::Tensor& loss, std::int32_t sync) noexcept override {
@@ -104,6 +105,7 @@ private:
     }
     Strategy& strategy_;
     Batch moved_;  // what to_device() lent out
+    detail::LentBatch lent_;
 };
 
 class StrategyProxy final : public Strategy {
