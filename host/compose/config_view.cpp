@@ -58,9 +58,11 @@ dv_status as_float(const dv_node* node, double* out) noexcept {
     return DV_OK;
 }
 
+/// An enum may have the choices true and false, so a bool is a text, too (as an int is a number).
 dv_status as_string(const dv_node* node, dv_str* out) noexcept {
-    if (!behind(node).is_string()) return DV_WRONG_TYPE;
-    *out = borrow(behind(node).as_string());
+    const Node& n = behind(node);
+    if (!n.is_string() && !n.is_bool()) return DV_WRONG_TYPE;
+    *out = n.is_string() ? borrow(n.as_string()) : borrow(n.as_bool() ? "true" : "false");
     return DV_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "compose/value_check.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -33,12 +34,28 @@ std::optional<std::string> wrong_type(const Node& value, const std::string& want
     return "is " + std::string(value.type_name()) + ": must be " + wanted;
 }
 
+bool is_choice(const std::string& text, const ParameterSchema& schema) {
+    return std::find(schema.choices.begin(), schema.choices.end(), text) != schema.choices.end();
+}
+
 std::optional<std::string> choice_problem(const Node& value, const ParameterSchema& schema) {
-    if (schema.choices.empty()) return std::nullopt;
-    for (const std::string& choice : schema.choices) {
-        if (value.as_string() == choice) return std::nullopt;
-    }
+    if (schema.choices.empty() || is_choice(value.as_string(), schema)) return std::nullopt;
     return "is \"" + value.as_string() + "\": must be " + schema.constraint_text();
+}
+
+/// An enum's choices true and false are TOML's own; the others are texts.
+std::optional<std::string> enumeration_problem(const Node& value, const ParameterSchema& schema) {
+    if (value.is_bool()) {
+        const std::string text = value.as_bool() ? "true" : "false";
+        if (is_choice(text, schema)) return std::nullopt;
+        return "is " + text + ": must be " + schema.constraint_text();
+    }
+    if (!value.is_string()) return wrong_type(value, schema.constraint_text());
+    const std::string& text = value.as_string();
+    if (is_choice(text, schema) && (text == "true" || text == "false")) {
+        return "is \"" + text + "\": write " + text + " without quotes";
+    }
+    return choice_problem(value, schema);
 }
 
 }  // namespace
@@ -51,8 +68,8 @@ std::optional<std::string> scalar_problem(const Node& value, const ParameterSche
         case ParameterType::real: return value.is_number() ? number_problem(value, schema) : wrong_type(value, "a number");
         case ParameterType::string:
         case ParameterType::path:
-        case ParameterType::enumeration:
             return value.is_string() ? choice_problem(value, schema) : wrong_type(value, "a string");
+        case ParameterType::enumeration: return enumeration_problem(value, schema);
         case ParameterType::table:
         case ParameterType::component: return std::nullopt;  // judged as tables
     }

@@ -48,6 +48,9 @@ void read_type(std::string_view text, ParameterSchema& out, const std::string& n
     out.type = found->second;
 }
 
+/// Of an enum: a choice that a manifest writes without quotes.
+bool names_bool(std::string_view choice) { return choice == "true" || choice == "false"; }
+
 /// A default as the parameter's type wants it: an integer is welcome where a float is expected.
 Scalar read_scalar(const toml::node& node, const ParameterSchema& p, const std::string& name) {
     switch (p.type) {
@@ -62,6 +65,10 @@ Scalar read_scalar(const toml::node& node, const ParameterSchema& p, const std::
             if (node.is_floating_point()) return node.as_floating_point()->get();
             break;
         case ParameterType::table: break;
+        case ParameterType::enumeration:
+            if (node.is_boolean()) return node.as_boolean()->get();
+            if (node.is_string() && names_bool(node.as_string()->get())) return node.as_string()->get() == "true";
+            [[fallthrough]];
         default:
             if (node.is_string()) return printable(node.as_string()->get());
     }

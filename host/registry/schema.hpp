@@ -28,7 +28,7 @@ struct ParameterSchema {
     bool optional = false;  ///< stays unset when it is not given
     bool secret = false;
     std::optional<double> min, max, above, below, multiple_of;
-    std::vector<std::string> choices;
+    std::vector<std::string> choices;  ///< of an enum, "true" and "false" stand for TOML's own
     std::string unit, since, deprecated, replace_with;
     std::vector<ParameterSchema> nested;  ///< type == table
 

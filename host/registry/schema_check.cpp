@@ -18,8 +18,12 @@ bool is_multiple(double value, double step) {
 }
 
 bool allowed(const Scalar& value, const ParameterSchema& p) {
-    if (const auto* text = std::get_if<std::string>(&value); text && !p.choices.empty()) {
-        return std::find(p.choices.begin(), p.choices.end(), *text) != p.choices.end();
+    const auto is_choice = [&](const std::string& text) {
+        return std::find(p.choices.begin(), p.choices.end(), text) != p.choices.end();
+    };
+    if (const auto* text = std::get_if<std::string>(&value); text && !p.choices.empty()) return is_choice(*text);
+    if (const auto* flag = std::get_if<bool>(&value); flag && p.type == ParameterType::enumeration) {
+        return is_choice(*flag ? "true" : "false");
     }
     const auto n = number(value);
     if (!n) return true;

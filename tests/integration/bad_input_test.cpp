@@ -67,6 +67,16 @@ TEST_F(BadInput, NotOneOfTheChoices) {
     expect(check({"trainer.precision=16"}), 65, AllOf(HasSubstr("[trainer] 'precision'"), HasSubstr("must be")));
     expect(check({"trainer.precision=half"}), 65, AllOf(HasSubstr("is \"half\""), HasSubstr("32-true")));
 }
+TEST_F(BadInput, ASwitchWithAThirdPosition) {
+    const auto feedback = [&](const std::string& value) {
+        return check({"model={type=\"dyrcnn_x2\",feedback=" + value + "}"});
+    };
+    for (const char* good : {"true", "false", "\"add\"", "\"mul\""}) EXPECT_EQ(feedback(good).code, 0) << feedback(good).err;
+    expect(feedback("\"both\""), 65, HasSubstr("[model] 'feedback' is \"both\": must be one of: false, true, add, mul"));
+    expect(feedback("\"true\""), 65, HasSubstr("[model] 'feedback' is \"true\": write true without quotes"));
+    expect(feedback("1"), 65, HasSubstr("[model] 'feedback' is an integer: must be one of: false, true, add, mul"));
+    expect(check({"trainer.precision=true"}), 65, HasSubstr("[trainer] 'precision' is true: must be one of: 32-true"));
+}
 TEST_F(BadInput, MissingRequiredKey) {
     expect(check({"callback+={type=\"early_stopping\"}"}), 65,
            AllOf(HasSubstr("[callback."), HasSubstr("misses the required key 'monitor'")));

@@ -5,19 +5,24 @@ namespace {
 
 using Kind = dv::temporal::Connection::Kind;
 
+/// Whether there are connections of a kind, and how they join; yes is the same as add.
+enum class Connected { no, yes, add, mul };
+inline constexpr dv::choices kConnected("false", "true", "add", "mul");
+
 /// DyRCNN networks: tables of layers, with skips forward and feedback back over one layer.
 struct Dyrcnn : NetworkModel {
-    bool skip = true, feedback = false, conv_bias = true;
-    dv::temporal::Integration feedback_mode = dv::temporal::Integration::additive;
+    Connected skip = Connected::yes, feedback = Connected::no;
+    bool conv_bias = true;
 
     static constexpr auto params = std::tuple_cat(
         std::tuple(setting<"n_timesteps">(), setting<"dt">(), setting<"tau">(), setting<"t_feedforward">(),
                    setting<"t_recurrence">(), setting<"t_feedback">(30.0), setting<"t_skip">(0.0),
-                   dv::p("skip", &Dyrcnn::skip, true, "skips, each over one layer"),
-                   dv::p("feedback", &Dyrcnn::feedback, false,
-                         "feedback, each over one layer (x2: from the second to the first)"),
-                   dv::p("feedback_mode", &Dyrcnn::feedback_mode, dv::temporal::Integration::additive,
-                         "how feedback h joins x: x + h, or x (1 + tanh h)", kIntegrations),
+                   dv::p("skip", &Dyrcnn::skip, Connected::yes,
+                         "skips h, each over one layer (x2: to the next); true, \"add\": x + h, \"mul\": x (1 + tanh h)",
+                         kConnected),
+                   dv::p("feedback", &Dyrcnn::feedback, Connected::no,
+                         "feedback h, each over one layer (x2: from the second to the first), joined as skips are",
+                         kConnected),
                    dv::p("conv_bias", &Dyrcnn::conv_bias, true, "convolutions add a trained constant per channel"),
                    setting<"recurrence">(), setting<"recurrence_target">(), setting<"solver">(),
                    setting<"leak_state">(), setting<"train_tau">(), setting<"tau_param">(), setting<"tau_min">(),
@@ -54,10 +59,12 @@ protected:
         }
     }
     void add(Kind kind, const std::vector<Edge>& edges) {
-        if (kind == Kind::skip ? !skip : !feedback) return;
+        const Connected how = kind == Kind::skip ? skip : feedback;
+        if (how == Connected::no) return;
+        using dv::temporal::Integration;
         for (const Edge& edge : edges) {
             connection.push_back(rcnn::connection(kind, edge.from, edge.to));
-            if (kind == Kind::feedback) connection.back().mode = feedback_mode;
+            connection.back().mode = how == Connected::mul ? Integration::multiplicative : Integration::additive;
         }
     }
 };

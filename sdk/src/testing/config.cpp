@@ -68,7 +68,12 @@ dv_status as_float(const dv_node* node, double* out) {
 }
 
 dv_status as_string(const dv_node* node, dv_str* out) {
-    const auto* text = value_of(node).as<std::string>();
+    const Value& value = value_of(node);
+    if (const auto* flag = value.as<bool>()) {  // a choice of an enum
+        *out = *flag ? dv_str{"true", 4} : dv_str{"false", 5};
+        return DV_OK;
+    }
+    const auto* text = value.as<std::string>();
     if (!text) return DV_WRONG_TYPE;
     *out = lend(*text);
     return DV_OK;

@@ -81,13 +81,13 @@ void check_element(const ParameterNote& p, Value& value, const std::string& wher
     const bool fits = type == "bool"    ? kind == DV_KIND_BOOL
                       : type == "int"   ? kind == DV_KIND_INT
                       : type == "float" ? kind == DV_KIND_INT || kind == DV_KIND_FLOAT
+                      : type == "enum"  ? kind == DV_KIND_STRING || kind == DV_KIND_BOOL
                                         : kind == DV_KIND_STRING;
     if (!fits) refuse(where, "must be of type " + type);
     if (kind == DV_KIND_INT || kind == DV_KIND_FLOAT) check_bounds(p, value.number(), where);
-    if (kind == DV_KIND_STRING && !p.choices.empty() &&
-        std::ranges::find(p.choices, *value.as<std::string>()) == p.choices.end()) {
-        refuse(where, "'" + *value.as<std::string>() + "' is none of the choices");
-    }
+    if (p.choices.empty() || (kind != DV_KIND_STRING && kind != DV_KIND_BOOL)) return;
+    const std::string text = kind == DV_KIND_STRING ? *value.as<std::string>() : *value.as<bool>() ? "true" : "false";
+    if (std::ranges::find(p.choices, text) == p.choices.end()) refuse(where, "'" + text + "' is none of the choices");
 }
 
 void check_value(const ParameterNote& p, Value& value, const std::string& where) {

@@ -49,6 +49,7 @@ std::string plugin_reason(const std::string& line, const std::string& replacemen
 }
 
 enum class Mode { plain, fancy };
+enum class Joined { no, yes, mul };
 
 struct Inner {
     double gain = 0;
@@ -62,6 +63,7 @@ struct Everything {
     std::string path;
     std::filesystem::path folder;
     Mode mode = Mode::plain;
+    Joined joined = Joined::no;
     std::optional<int> limit;
     std::vector<double> betas;
     std::vector<std::string> names;
@@ -76,6 +78,8 @@ struct Everything {
                    dv::p("path", &Everything::path, "a \"quoted\" \\ one", "where"),
                    dv::p("folder", &Everything::folder, ".", "where too", dv::since{"1.1.0"}),
                    dv::p("mode", &Everything::mode, Mode::fancy, "how", dv::choices{"plain", "fancy"}),
+                   dv::p("joined", &Everything::joined, Joined::yes, "a switch with a third position",
+                         dv::choices{"false", "true", "mul"}),
                    dv::p("limit", &Everything::limit, dv::unset, "if any", dv::deprecated{"too blunt", "rate"}),
                    dv::p("betas", &Everything::betas, dv::list(0.9, 0.999), "decay"),
                    dv::p("names", &Everything::names, dv::empty, "of what"),
@@ -107,6 +111,7 @@ TEST(Note, ReadsBackWhatTheSdkWrites) {
                          "path: string = \"a \\\"quoted\\\" \\\\ one\" ()",
                          "folder: path = \".\" ()",
                          "mode: enum = \"fancy\" (one of: plain, fancy)",
+                         "joined: enum = true (one of: false, true, mul)",
                          "limit: int =  ()",
                          "betas: list<float> = [0.9, 0.999] ()",
                          "names: list<string> = [] ()",
@@ -117,13 +122,13 @@ TEST(Note, ReadsBackWhatTheSdkWrites) {
                      }));
     EXPECT_EQ(component.parameters[2].unit, "1/ms");
     EXPECT_EQ(component.parameters[4].since, "1.1.0");
-    EXPECT_TRUE(component.parameters[6].optional);
-    EXPECT_EQ(component.parameters[6].deprecated, "too blunt");
-    EXPECT_EQ(component.parameters[6].replace_with, "rate");
-    ASSERT_EQ(component.parameters[10].nested.size(), 1u);
-    EXPECT_EQ(component.parameters[10].nested[0].above, 0.0);
-    EXPECT_TRUE(component.parameters[11].secret);
-    EXPECT_TRUE(component.parameters[12].required);
+    EXPECT_TRUE(component.parameters[7].optional);
+    EXPECT_EQ(component.parameters[7].deprecated, "too blunt");
+    EXPECT_EQ(component.parameters[7].replace_with, "rate");
+    ASSERT_EQ(component.parameters[11].nested.size(), 1u);
+    EXPECT_EQ(component.parameters[11].nested[0].above, 0.0);
+    EXPECT_TRUE(component.parameters[12].secret);
+    EXPECT_TRUE(component.parameters[13].required);
 }
 
 TEST(Note, ReadsThePluginsOwnNote) {

@@ -57,6 +57,17 @@ TEST(SchemaCheck, ADefaultIsOneOfTheChoices) {
                 ElementsAre("lab.logger.x, parameter 'every': the default \"mean\" is not one of: min, max"));
 }
 
+TEST(SchemaCheck, TrueAndFalseMayBeChoices) {
+    ParameterSchema p = integer(0);
+    p.type = ParameterType::enumeration;
+    p.choices = {"false", "add"};
+    p.fallback = Scalar{false};
+    EXPECT_THAT(problems(p), IsEmpty());
+    p.fallback = Scalar{true};
+    EXPECT_THAT(problems(p),
+                ElementsAre("lab.logger.x, parameter 'every': the default true is not one of: false, add"));
+}
+
 TEST(SchemaCheck, LimitsLeaveSomething) {
     ParameterSchema p = integer(5);
     p.min = 10, p.below = 10;

@@ -13,6 +13,7 @@ using dv::testing::Value;
 namespace {
 
 enum class Mode { min, max };
+enum class Joined { no, yes, mul };
 
 struct Inner {
     std::int64_t a = 0, b = 0;
@@ -30,6 +31,7 @@ struct Parts {
     std::string text;
     std::filesystem::path file;
     Mode mode = Mode::min;
+    Joined joined = Joined::mul;
     std::string word;
     std::optional<double> limit;
     std::optional<std::string> label;
@@ -45,6 +47,7 @@ struct Parts {
         dv::p("number", &Parts::number, 2e-4, "a double"), dv::p("text", &Parts::text, "hello", "a text"),
         dv::p("file", &Parts::file, "a/b", "a path"),
         dv::p("mode", &Parts::mode, Mode::max, "an enum", dv::choices{"min", "max"}),
+        dv::p("joined", &Parts::joined, Joined::no, "a switch with a third position", dv::choices{"false", "true", "mul"}),
         dv::p("word", &Parts::word, "one", "a choice of texts", dv::choices{"one", "two"}),
         dv::p("limit", &Parts::limit, dv::unset, "may be absent"), dv::p("label", &Parts::label, "x", "has a default"),
         dv::p("sizes", &Parts::sizes, dv::list(1, 2), "integers"), dv::p("names", &Parts::names, dv::empty, "texts"),
@@ -117,6 +120,13 @@ TEST_F(Binding, TakesWhatIsGiven) {
     EXPECT_TRUE(parts.sizes.empty());
     EXPECT_EQ(parts.names, (std::vector<std::string>{"a", "b"}));
     EXPECT_EQ(parts.modes, (std::vector<Mode>{Mode::max, Mode::min, Mode::max}));
+}
+
+TEST_F(Binding, AnEnumMayHaveTheChoicesTrueAndFalse) {
+    EXPECT_EQ(bound({}).joined, Joined::no);
+    EXPECT_EQ(bound({{"joined", true}}).joined, Joined::yes);
+    EXPECT_EQ(bound({{"joined", false}}).joined, Joined::no);
+    EXPECT_EQ(bound({{"joined", "mul"}}).joined, Joined::mul);
 }
 
 TEST_F(Binding, FillsTablesAndListsOfTables) {

@@ -83,14 +83,14 @@ std::vector<Forward> forwards() {
          "4.51701428318"},
         {"G08_feedback_additive",
          "dyrcnn_x2",
-         {{"feedback", true}, {"t_feedback", 6.0}},
+         {{"feedback", "add"}, {"t_feedback", 6.0}},
          "-0.00562687154 -0.0202275156 -0.030090225 -0.0767766689 -0.103027672 -0.107962263 -0.0983596633 "
          "-0.0867000302",
          "-0.0732582035 0.0817492584 0.191958377 0.188819195",
          "5.46176350388"},
         {"G09_feedback_multiplicative",
          "dyrcnn_x2",
-         {{"feedback", true}, {"feedback_mode", "multiplicative"}, {"t_feedback", 6.0}},
+         {{"feedback", "mul"}, {"t_feedback", 6.0}},
          "-0.00562687154 -0.0202275156 -0.030090225 -0.0771407746 -0.10722738 -0.118168852 -0.111902591 -0.104344721",
          "-0.0958615822 0.0783861054 0.209961642 0.216807177",
          "5.62412627459"},
@@ -172,6 +172,25 @@ TEST_P(ForwardGolden, IsDynVisions) {
 
 INSTANTIATE_TEST_SUITE_P(DynVision, ForwardGolden, testing::ValuesIn(forwards()),
                          [](const auto& test) { return test.param.id; });
+
+// ---- How connections join ---------------------------------------------------------------------------------------------
+
+class Connected : public testing::TestWithParam<const char*> {};
+
+TEST_P(Connected, JoinsAsItsParameterSays) {
+    const auto out = [](const Config& how) {
+        const auto model = golden::filled(plugin(), "dyrcnn_x2", with({{"n_timesteps", 8}, {"t_feedback", 6.0}}, how), 16);
+        return model->forward_sequence(dv::Sequence::of(golden::image(2, 16)).shown_for(8)).detach();
+    };
+    const at::Tensor off = out({{GetParam(), false}}), on = out({{GetParam(), true}});
+    EXPECT_TRUE(on.equal(out({{GetParam(), "add"}})));
+    EXPECT_FALSE(on.equal(off));
+    const at::Tensor mul = out({{GetParam(), "mul"}});
+    EXPECT_FALSE(mul.equal(off));
+    EXPECT_FALSE(mul.equal(on));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Connected, testing::Values("skip", "feedback"), [](const auto& test) { return test.param; });
 
 // ---- Numbers of parameters ------------------------------------------------------------------------------------------
 
