@@ -19,6 +19,8 @@ Run read_presentation_call(TableReader& args);
 // A solver on  tau dr/dt = -r + weight r + drive.
 Run read_solver_call(TableReader& args);
 Run read_convergence_call(TableReader& args);
+// A solver and how it reads the past, on  x'(t) = -x(t - delay).
+Run read_delay_equation_call(TableReader& args);
 // A recurrence: its drive, and the spectral radius of its map.
 Run read_recurrence_call(TableReader& args);
 Run read_spectral_radius_call(TableReader& args);
