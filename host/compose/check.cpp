@@ -1,5 +1,6 @@
 #include "compose/check.hpp"
 
+#include "compose/compat.hpp"
 #include "compose/roles.hpp"
 #include "compose/trainer_table.hpp"
 #include "compose/value_check.hpp"
@@ -393,6 +394,7 @@ Checked check(const Node& given, const registry::Registry& plugins) {
     translate_trainer_forms(out.manifest);
     std::vector<std::string> names;
     for (const Role& role : all) names.push_back(role.name);
+    names.push_back("compat");
     for (const manifest::Member& member : out.manifest.as_table()) {
         if (std::find(names.begin(), names.end(), member.key) != names.end()) continue;
         problems.push_back({member.key_source, "unknown table or key '" + member.key + "'" + did_you_mean(member.key, names) +
@@ -400,6 +402,7 @@ Checked check(const Node& given, const registry::Registry& plugins) {
     }
     check_across(checker, out.manifest);
     add_what_goes_without_saying(out.manifest, plugins);
+    for (manifest::Problem& p : spread_compat(out.manifest, plugins)) problems.push_back(std::move(p));
     for (const Role& role : all) check_role(checker, out.manifest, role);
 
     if (!problems.empty()) throw CheckError(std::move(problems), checker.code());

@@ -24,7 +24,7 @@ struct CheckError : manifest::ManifestError {
 
 /// Checks all tables: unknown tables and keys (with what was probably meant), types, ranges, choices, required keys, components
 /// that do not exist or are ambiguous, nested components and tables to any depth, what stages need. Adds what the manifest may
-/// leave out (strategy, progress and checkpoint callbacks). Throws CheckError with all problems at once.
+/// leave out (strategy, progress and checkpoint callbacks) and what its `compat` says (compat.hpp). Throws CheckError with all problems at once.
 Checked check(const manifest::Node& manifest, const registry::Registry& plugins);
 
 /// One component's table by itself, as check() leaves it: `type` a full id, defaults written out. `iface` is "dv.model" and the like,

@@ -77,6 +77,25 @@ TEST_F(BadInput, ASwitchWithAThirdPosition) {
     expect(feedback("1"), 65, HasSubstr("[model] 'feedback' is an integer: must be one of: false, true, add, mul"));
     expect(check({"trainer.precision=true"}), 65, HasSubstr("[trainer] 'precision' is true: must be one of: 32-true"));
 }
+TEST_F(BadInput, CompatOfAllTables) {
+    tiny();
+    const std::string all = read("tiny.toml");
+    const auto resolved = [&](const std::string& value) { return dvhost({"check", file("m.toml", "compat = " + value + "\n" + all), "--print"}); };
+    const Result dynvision = resolved("\"dynvision-0.1\"");
+    EXPECT_EQ(dynvision.code, 0) << dynvision.err;
+    std::map<std::string, std::string> of_table;
+    std::string table;
+    for (const std::string& line : lines(dynvision.out)) {
+        if (line.starts_with("[")) table = line.substr(0, line.find(' '));
+        if (line.starts_with("compat = ")) of_table[table] = line.substr(0, line.find("  "));
+    }
+    EXPECT_EQ(of_table["[trainer]"], "compat = \"lightning\"");  // which DynVision trains with
+    EXPECT_EQ(of_table["[model]"], "compat = \"dynvision-0.1\"");
+    EXPECT_EQ(of_table["[[loss]]"], "compat = \"dynvision-0.1\"");
+    EXPECT_EQ(of_table["[[logger]]"], "compat = \"none\"");  // formats stay
+    expect(resolved("\"dynvison\""), 65, HasSubstr("m.toml:1:10: 'compat' is \"dynvison\": must be one of: none, lightning, dynvision-0.1"));
+    expect(resolved("0.1"), 65, HasSubstr("'compat' is a float"));
+}
 TEST_F(BadInput, MissingRequiredKey) {
     expect(check({"callback+={type=\"early_stopping\"}"}), 65,
            AllOf(HasSubstr("[callback."), HasSubstr("misses the required key 'monitor'")));
