@@ -290,13 +290,13 @@ loops::TrainerOptions Composition::trainer_options() const {
 
 void Composition::build_recording() {
     const manifest::Node* tables = checked_.manifest.find("recorder");
-    if (tables == nullptr) return;
     recording::Plan& plan = experiment_.recording;
-    for (const manifest::Node& table : tables->as_list()) {
+    for (const manifest::Node& table : tables != nullptr ? tables->as_list() : manifest::Node::List{}) {
         const std::string place = "recorder." + std::to_string(plan.recorders.size());
         plan.recorders.push_back(settings_of(keys_of<RecorderKeys>(table)));
         recording::expect_layers(plan.recorders.back(), experiment_.model->layers(), place);
     }
+    if (experiment_.trainer.early_test_stop && has_stage("test")) expect_end_of_test(plan);
     plan.folder = run_dir_ / "responses";
     plan.hdf5_module = hdf5_module();
     plan.attributes = [this] { return provenance(checked_.manifest, *experiment_.model); };

@@ -3,6 +3,8 @@
 #include "manifest/manifest.hpp"
 #include "registry/sha256.hpp"
 
+#include <dv/error.hpp>
+
 #include <dlfcn.h>
 #include <algorithm>
 #include <span>
@@ -64,6 +66,19 @@ std::map<std::string, std::string> provenance(const manifest::Node& manifest, co
     if (const manifest::Node* seed = manifest::find_path(manifest, "run.seed"))
         out["seed"] = std::to_string(seed->as_int());
     return out;
+}
+
+void expect_end_of_test(const recording::Plan& plan) {
+    const std::string what = "trainer.early_test_stop ends a test when its recorders are full, and ";
+    if (!plan.any("test")) {
+        throw dv::Error(what + "no [[recorder]] has \"test\" among its stages: add one, or bound the test with trainer.limit_test_batches");
+    }
+    for (const recording::Settings& s : plan.recorders) {
+        const bool is_of_test = std::find(s.stages.begin(), s.stages.end(), "test") != s.stages.end();
+        if (is_of_test && (s.policy != recording::Policy::fixed || s.n_samples < 0)) {
+            throw dv::Error(what + "recorder '" + s.name + "' never is: give it policy = \"fixed\" and n_samples of 0 or more");
+        }
+    }
 }
 
 std::filesystem::path hdf5_module() {

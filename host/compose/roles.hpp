@@ -65,7 +65,7 @@ struct TrainerKeys {
     double val_check_seconds = 0.0;
     std::int64_t fast_dev_run = 0;
     double overfit_batches = 0.0;
-    bool detect_anomaly = false, deterministic = false, barebones = false, resume_partial = false;
+    bool early_test_stop = false, detect_anomaly = false, deterministic = false, barebones = false, resume_partial = false;
     bool deterministic_warn_only = false, inference_mode = true, enable_autolog_hparams = true, enable_model_summary = false;
     std::int64_t reload_dataloaders_every_n_epochs = 0;
     std::optional<bool> benchmark;
@@ -111,6 +111,8 @@ struct TrainerKeys {
         dv::p("on_nan", &TrainerKeys::on_nan, OnNan::stop,
               "when a training loss or an input is not finite: stop the run and say where; skip the batch; or warn and go on",
               dv::choices{"stop", "skip", "ignore"}),
+        dv::p("early_test_stop", &TrainerKeys::early_test_stop, false,
+              "end a test, as a success, once every [[recorder]] of it is full; they need policy = \"fixed\""),
         dv::p("on_checkpoint_error", &TrainerKeys::on_checkpoint_error, OnCheckpointError::warn,
               "when a checkpoint cannot be written (the former file stays): warn, go on and end with code 69; or stop the run",
               dv::choices{"warn", "stop"}),
@@ -268,8 +270,8 @@ struct RecorderKeys {
     std::int64_t n_samples = 192;
     static constexpr auto params = dv::schema(
         dv::p("name", &RecorderKeys::name, "responses", "its files are responses/<name>_<stage>.npz in the run folder"),
-        dv::p("stages", &RecorderKeys::stages, dv::list("test"), "when it records; validations during fit replace each other's files",
-              dv::choices{"validate", "test", "predict"}),
+        dv::p("stages", &RecorderKeys::stages, dv::list("test"), "when it records; epochs of training, and validations during fit, replace each other's files",
+              dv::choices{"train", "validate", "test", "predict"}),
         dv::p("layers", &RecorderKeys::layers, dv::list("*"), "names of layers, with * and ?"),
         dv::p("steps", &RecorderKeys::steps, dv::table, "which time steps"),
         dv::p("reduce", &RecorderKeys::reduce, recording::Reduce::none,

@@ -119,6 +119,7 @@ loops::TrainerOptions trainer_options(const manifest::Node& table, const Trainer
     out.on_nan = keys.on_nan == OnNan::stop   ? loops::OnNan::stop
                  : keys.on_nan == OnNan::skip ? loops::OnNan::skip
                                               : loops::OnNan::ignore;
+    out.early_test_stop = keys.early_test_stop;
     out.precision = keys.precision;
     out.lightning = keys.compat == TrainerCompat::lightning;
     out.detect_anomaly = keys.detect_anomaly;

@@ -160,6 +160,11 @@ std::vector<dv::NamedTensor> EvaluationLoop::measure(std::size_t loader, std::in
         run_.context.output = nullptr;
         ++run_.context.batch_idx;
         throw_if_interrupted();
+        if (split_ == dv::Split::test && e.trainer.early_test_stop && recording && recording->is_full()) {
+            e.recording.info("the test ends after " + std::to_string(run_.context.batch_idx) + " of " + std::to_string(n_batches) +
+                             " batches: its recorders are full (trainer.early_test_stop)");
+            break;
+        }
     }
     for (dv::NamedTensor& sum : out) sum.tensor = sum.tensor.div(static_cast<double>(n_samples));
     for (const auto& metric : e.metrics) {

@@ -64,6 +64,7 @@ struct TrainerOptions {
     std::optional<double> gradient_clip_val;
     ClipAlgorithm gradient_clip_algorithm = ClipAlgorithm::norm;
     OnNan on_nan = OnNan::stop;
+    bool early_test_stop = false;         ///< a test ends when its recorders are full
     Precision precision = Precision::single;
     bool fast_dev_run = false;            ///< a trial: callbacks are told to keep nothing
     bool overfit = false;                 ///< training data in their own order

@@ -101,22 +101,33 @@ void FitLoop::train_epoch() {
         default: goes_on = false; break;
     }
     if (goes_on) {
+        std::optional<recording::StageRecording> recording;
+        if (run_.experiment.recording.any("train")) open(recording);
         data::CombinedLoader::Pass batches = loader_->epoch(run_.progress.epoch, n_batches_, run_.progress.batch_idx);
         while (const auto batch = next_batch(run_, batches, Profiler::train_next)) {
             run_.context.batch_idx = run_.progress.batch_idx;
             run_.context.batch = &*batch;
-            const bool trained = train_batch(*batch);
+            const bool trained = train_batch(*batch, recording ? &*recording : nullptr);
             run_.context.batch = nullptr;
             if (!trained) break;
             if (!run_.first_step_at) run_.first_step_at = now();
             if (!after_batch()) break;
         }
+        if (recording) recording->finish();
     }
     end_epoch();
 }
 
+/// Of what is left of this epoch.
+void FitLoop::open(std::optional<recording::StageRecording>& recording) {
+    Experiment& e = run_.experiment;
+    const std::int64_t n_left = (n_batches_ - run_.progress.batch_idx) * e.loader.batch_size;
+    recording.emplace(e.recording, "train", *e.model, std::min(loader_.n_samples(), n_left),
+                      std::map<std::string, std::string>{{"epoch", std::to_string(run_.progress.epoch)}});
+}
+
 /// False when the rest of the epoch is to be left out.
-bool FitLoop::train_batch(const dv::Batch& batch) {
+bool FitLoop::train_batch(const dv::Batch& batch, recording::StageRecording* recording) {
     Experiment& e = run_.experiment;
     const ProfileScope scope(e.profiler, Profiler::run_training_batch);
     const WindowPlace place = window_place();
@@ -131,7 +142,7 @@ bool FitLoop::train_batch(const dv::Batch& batch) {
         return false;
     }
 
-    const dv::StepOutput step = optimization_.train(batch, place);
+    const dv::StepOutput step = optimization_.train(batch, place, recording);
     if (step.loss.defined()) {
         loss_sum_.add_(step.loss.detach(), static_cast<double>(batch.size()));
         epoch_samples_ += batch.size();

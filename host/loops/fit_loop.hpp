@@ -28,7 +28,8 @@ private:
     void restore(RunState state);
     void train_epoch();
     void begin_epoch();
-    bool train_batch(const dv::Batch& batch);
+    void open(std::optional<recording::StageRecording>& recording);
+    bool train_batch(const dv::Batch& batch, recording::StageRecording* recording);
     bool after_batch();
     void validate();
     void end_epoch();

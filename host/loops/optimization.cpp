@@ -100,14 +100,21 @@ Optimization::Optimization(Run& run)
     check_flags(run.experiment);
 }
 
-dv::StepOutput Optimization::train(const dv::Batch& batch, const WindowPlace& place) {
+dv::StepOutput Optimization::train(const dv::Batch& batch, const WindowPlace& place, recording::StageRecording* recording) {
     stepped_ = false;
-    if (run_.experiment.model->optimizes_itself()) return train_manually(batch);
+    if (run_.experiment.model->optimizes_itself()) {
+        if (recording != nullptr) recording->begin_batch(batch);
+        dv::StepOutput output = train_manually(batch);
+        if (recording != nullptr) recording->end_batch(batch, output.outputs, output.labels);
+        return output;
+    }
     dv::StepOutput output;
     bool done = false;
     const auto closure = [&] {
         if (std::exchange(done, true)) return;
+        if (recording != nullptr) recording->begin_batch(batch);
         output = forward(batch);
+        if (recording != nullptr) recording->end_batch(batch, output.outputs, output.labels);
         run_.context.output = &output;
         if (place.first) zero_grad();
         if (output.loss.defined()) backward(output.loss, batch, place);

@@ -19,7 +19,8 @@ public:
     explicit Optimization(Run& run);
 
     /// Forward, backward, perhaps a step; hooks in Lightning's order. What the model gave; without a loss when the batch was left out.
-    dv::StepOutput train(const dv::Batch& batch, const WindowPlace& place);
+    /// `recording`, if any, takes the responses behind the outputs; of an optimizer's further evaluations of the loss, none.
+    dv::StepOutput train(const dv::Batch& batch, const WindowPlace& place, recording::StageRecording* recording = nullptr);
     /// Whether the last train() stepped an optimizer.
     bool stepped() const { return stepped_; }
     /// Between windows: memory that a validation can use.

@@ -55,6 +55,8 @@ public:
     void end_batch(const at::Tensor& outputs, const at::Tensor& labels, const at::Tensor& index);
 
     const Settings& settings() const { return settings_; }
+    /// Nothing that comes will be kept.
+    bool is_full() const { return slots_.is_closed(); }
     std::int64_t n_kept() const { return slots_.n_kept(); }
     std::int64_t n_seen() const { return slots_.n_seen(); }
     /// What was kept, presentations in the order in which they came; refers to this object's memory and files.

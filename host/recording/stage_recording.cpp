@@ -50,15 +50,15 @@ void StageRecording::Fan::record(std::size_t layer, std::int64_t timestep, const
     }
 }
 
-StageRecording::StageRecording(const Plan& plan, const std::string& stage, dv::Model& model, std::int64_t n_samples)
-    : plan_(plan), stage_(stage), model_(model), layers_(model.layers()) {
+StageRecording::StageRecording(const Plan& plan, const std::string& stage, dv::Model& model, std::int64_t n_samples,
+                               std::map<std::string, std::string> more)
+    : plan_(plan), stage_(stage), model_(model), more_(std::move(more)), layers_(model.layers()) {
     for (const Settings& s : plan.recorders) {
         if (!is_of(s, stage)) continue;
         expect_layers(s, layers_, "recorder '" + s.name + "'");
         fan_.recorders.push_back(std::make_unique<ResponseRecorder>(s, layers_, n_samples, plan.seed, plan.info,
                                                                     plan.folder / (s.name + "_" + stage + ".partial")));
     }
-    model_.record(&fan_);
 }
 
 StageRecording::~StageRecording() {
@@ -73,15 +73,23 @@ StageRecording::~StageRecording() {
 
 void StageRecording::begin_batch(const dv::Batch& batch) {
     for (const auto& r : fan_.recorders) r->begin_batch(batch.size());
+    model_.record(&fan_);
 }
 
 void StageRecording::end_batch(const dv::Batch& batch, const at::Tensor& outputs, const at::Tensor& labels) {
+    model_.record(nullptr);
+    if (!outputs.defined())
+        throw dv::Error("recorder '" + fan_.recorders.front()->settings().name + "' records the " + stage_ +
+                        " stage, where this model shows no outputs: take it out of the recorder's stages");
     for (const auto& r : fan_.recorders) r->end_batch(outputs, labels, batch.index);
+}
+
+bool StageRecording::is_full() const {
+    return std::all_of(fan_.recorders.begin(), fan_.recorders.end(), [](const auto& r) { return r->is_full(); });
 }
 
 void StageRecording::finish() {
     is_finished_ = true;
-    model_.record(nullptr);
     write(/*is_complete=*/true);
 }
 
@@ -108,6 +116,7 @@ void StageRecording::write(bool is_complete) const {
 std::map<std::string, std::string> StageRecording::attributes_of(const ResponseRecorder& recorder,
                                                                  bool is_complete) const {
     std::map<std::string, std::string> out = plan_.attributes();
+    out.insert(more_.begin(), more_.end());
     const Settings& s = recorder.settings();
     out["stage"] = stage_;
     out["policy"] = text_of(s.policy);

@@ -24,18 +24,22 @@ struct Plan {
     bool any(const std::string& stage) const;
 };
 
-/// One pass. While it lives, the model records; at its end, or when a pass ends early, what was kept is written.
+/// One pass, or one epoch of training. At its end, or when a pass ends early, what was kept is written.
 class StageRecording {
 public:
-    /// Both must outlive this object.
-    StageRecording(const Plan& plan, const std::string& stage, dv::Model& model, std::int64_t n_samples);
+    /// Plan and model must outlive this object. `more`: attributes of this pass beside the plan's.
+    StageRecording(const Plan& plan, const std::string& stage, dv::Model& model, std::int64_t n_samples,
+                   std::map<std::string, std::string> more = {});
     ~StageRecording();
     StageRecording(const StageRecording&) = delete;
     StageRecording& operator=(const StageRecording&) = delete;
 
-    /// Around each step of the model. labels may be undefined.
+    /// Around each step of the model, which records in between only: others may listen to it at other times. labels may be
+    /// undefined. Throws dv::Error without outputs.
     void begin_batch(const dv::Batch& batch);
     void end_batch(const dv::Batch& batch, const at::Tensor& outputs, const at::Tensor& labels);
+    /// Every recorder has what it keeps of this pass.
+    bool is_full() const;
     /// Writes the files. Throws dv::IoError. A destruction without it writes too, as an incomplete pass, and throws nothing.
     void finish();
 
@@ -52,6 +56,7 @@ private:
     const Plan& plan_;
     std::string stage_;
     dv::Model& model_;
+    std::map<std::string, std::string> more_;
     std::vector<dv::LayerFacts> layers_;
     Fan fan_;
     bool is_finished_ = false;

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 
 namespace dvhost::testing {
@@ -20,8 +21,9 @@ using ::testing::HasSubstr;
 struct LayeredModel final : dv::Model {
     at::Tensor weight = at::zeros({2, 4});
     dv::temporal::Recorder* recorder = nullptr;
-    int n_recorded = 0;
+    int n_recorded = 0, n_forwards = 0;
     std::function<void()> before_step = [] {};
+    std::function<bool()> spoils = [] { return false; };  ///< whether this forward's outputs are NaN
 
     LayeredModel() { weight.requires_grad_(); }
     std::vector<dv::NamedTensor> parameters() const override { return {{"weight", weight, true}}; }
@@ -29,6 +31,7 @@ struct LayeredModel final : dv::Model {
     void record(dv::temporal::Recorder* r) override { recorder = r; }
     at::Tensor forward(const at::Tensor& frames) override {
         before_step();
+        ++n_forwards;
         if (recorder != nullptr) {
             bool wanted[2];
             for (std::int64_t t = 0; t < 2; ++t) wanted[t] = recorder->wants(0, t);
@@ -38,7 +41,8 @@ struct LayeredModel final : dv::Model {
                 ++n_recorded;
             }
         }
-        return at::matmul(frames.flatten(2), weight.t()).expand({-1, 2, -1});
+        const at::Tensor out = at::matmul(frames.flatten(2), weight.t()).expand({-1, 2, -1});
+        return spoils() ? out.mul(std::nan("")) : out;
     }
     dv::Presentation present(const dv::Batch& batch) const override {
         return {batch.frames, batch.labels.unsqueeze(1).expand({-1, 2})};
@@ -82,6 +86,50 @@ TEST_F(StageRecording, TrainingAndSanityChecksRecordNothing) {
     run({StageKind::fit});
     EXPECT_EQ(model->n_recorded, 0);
     EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
+TEST_F(StageRecording, TrainingRecordsEachEpochWhenAskedTo) {
+    e.recording.recorders[0].stages = {"train", "validate"};
+    e.recording.recorders[0].n_samples = 6;
+    e.trainer.stop.max_epochs = 3;
+    e.trainer.val_check_interval = 0.5;  // validations come in between
+    run({StageKind::fit});
+    EXPECT_TRUE(has("responses_train.npz"));
+    EXPECT_TRUE(has("responses_validate.npz"));
+    EXPECT_EQ(std::count_if(log.begin(), log.end(),
+                            [](const std::string& line) {
+                                return line.find("6 of 8 presentations") != std::string::npos &&
+                                       line.find("responses_train.npz") != std::string::npos;
+                            }),
+              3)
+        << ::testing::PrintToString(log);
+    EXPECT_EQ(model->recorder, nullptr);
+}
+
+TEST_F(StageRecording, WhoListensInBetweenDoesNotEndTheRecordingOfTraining) {
+    // After a loss that is not finite the watch asks the model for its responses, in the middle of an epoch.
+    e.recording.recorders[0].stages = {"train"};
+    e.trainer.on_nan = loops::OnNan::skip;
+    static_cast<BoringData&>(*e.data).n_val = 0;
+    model->spoils = [this] { return model->n_forwards == 1; };
+    run({StageKind::fit});
+    EXPECT_EQ(model->n_forwards, 3);  // two batches, and the watch's
+    EXPECT_THAT(log.back(), HasSubstr("8 of 8 presentations"));
+    EXPECT_EQ(model->n_recorded, 2 * 3);
+}
+
+TEST_F(StageRecording, ATestEndsWhenItsRecordersAreFull) {
+    e.recording.recorders[0].n_samples = 3;
+    e.recording.recorders.push_back({.name = "more", .n_samples = 4});
+    static_cast<BoringData&>(*e.data).n_test = 32;
+    run({StageKind::test});
+    EXPECT_EQ(model->n_forwards, 8);
+    model->n_forwards = 0;
+    e.trainer.early_test_stop = true;
+    run({StageKind::test});
+    EXPECT_EQ(model->n_forwards, 1);  // of four samples
+    EXPECT_THAT(log, ::testing::Contains(HasSubstr("the test ends after 1 of 8 batches: its recorders are full")));
+    EXPECT_THAT(log.back(), HasSubstr("4 of 4 presentations"));
 }
 
 TEST_F(StageRecording, ValidationRecordsWhenAskedTo) {
