@@ -275,7 +275,7 @@ struct RecorderKeys {
         dv::p("layers", &RecorderKeys::layers, dv::list("*"), "names of layers, with * and ?"),
         dv::p("steps", &RecorderKeys::steps, dv::table, "which time steps"),
         dv::p("reduce", &RecorderKeys::reduce, recording::Reduce::none,
-              "what is kept of a response: all; its mean over channels, or over space; layer: mean and deviation of its magnitude",
+              "what is kept of a response: all; its mean over channels, or over space; layer: mean and deviation of its magnitude, its variance over space and over channels",
               dv::choices{"none", "channel_mean", "space_mean", "layer"}),
         dv::p("dtype", &RecorderKeys::dtype, RecordedType::single, "of responses", dv::choices{"float32", "float16"}),
         dv::p("policy", &RecorderKeys::policy, recording::Policy::fixed,

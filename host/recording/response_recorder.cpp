@@ -8,6 +8,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/std.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/var.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -39,6 +40,12 @@ std::optional<double> available_memory() {
         in.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
     }
     return std::nullopt;
+}
+
+/// Over one dimension, unbiased; 0 where there is only one value.
+at::Tensor variance(const at::Tensor& values, std::int64_t dimension) {
+    if (values.size(dimension) < 2) return values.select(dimension, 0).mul(0);
+    return at::var(values, at::IntArrayRef{dimension}, /*unbiased=*/true);
 }
 
 at::Tensor on_cpu(const at::Tensor& tensor, at::ScalarType type) {
@@ -85,7 +92,7 @@ std::vector<ResponseRecorder::Part> ResponseRecorder::parts_of(const dv::LayerFa
         case Reduce::space_mean: return {{"", {l.channels}, {channel}, {}, {}}};
         case Reduce::layer: break;
     }
-    return {{"_mean", {}, {}, {}, {}}, {"_std", {}, {}, {}, {}}};
+    return {{"_mean", {}, {}, {}, {}}, {"_std", {}, {}, {}, {}}, {"_spatial_variance", {}, {}, {}, {}}, {"_feature_variance", {}, {}, {}, {}}};
 }
 
 /// One tensor per part.
@@ -96,8 +103,9 @@ std::vector<at::Tensor> ResponseRecorder::reduced(const at::Tensor& response) co
         case Reduce::space_mean: return {response.mean(at::IntArrayRef{2, 3})};
         case Reduce::layer: break;
     }
-    const at::Tensor magnitude = response.abs().flatten(1);
-    return {magnitude.mean(at::IntArrayRef{1}), at::std(magnitude, at::IntArrayRef{1}, /*unbiased=*/true)};
+    const at::Tensor magnitude = response.abs().flatten(1), by_channel = response.flatten(2);
+    return {magnitude.mean(at::IntArrayRef{1}), at::std(magnitude, at::IntArrayRef{1}, /*unbiased=*/true),
+            variance(by_channel, 2).mean(at::IntArrayRef{1}), variance(by_channel, 1).mean(at::IntArrayRef{1})};
 }
 
 void ResponseRecorder::begin_batch(std::int64_t n) {

@@ -19,7 +19,7 @@ enum class Reduce {
     none,          ///< all of it
     channel_mean,  ///< the mean over channels, [y, x]
     space_mean,    ///< the mean over space, [channel]
-    layer          ///< mean and standard deviation (unbiased) of |response| over all units: two numbers
+    layer          ///< DynVision's four measures: mean and deviation of |response|, variance over space and over channels
 };
 
 struct Settings {

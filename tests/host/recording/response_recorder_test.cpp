@@ -166,6 +166,25 @@ TEST(ResponseRecorder, ReductionsAreMeansOverTheirAxes) {
                 1e-3);  // of 0 … 17
 }
 
+// Of sin 0, sin 1, ... as [sample, step, channel, y, x]: what DynVision 0.1.0's functions of these names give.
+TEST(ResponseRecorder, MeasuresOfLayersAreDynVisions) {
+    const at::Tensor all = at::arange(48, at::kDouble).sin().view({2, 2, 3, 2, 2}).to(at::kFloat);
+    ResponseRecorder recorder({.reduce = Reduce::layer}, {{"V1", 3, 2, 2, 2.0}}, 2, 7, [](const std::string&) {});
+    recorder.begin_batch(2);
+    for (std::int64_t t = 0; t < 2; ++t) ASSERT_TRUE(recorder.wants(0, t));
+    for (std::int64_t t = 0; t < 2; ++t) recorder.record(0, t, all.select(1, t));
+    recorder.end_batch(at::zeros({2, 2, 3}), {}, {});
+    const recording::ArrayFile content = recorder.content();
+    const auto expect = [&](const std::string& measure, const std::vector<float>& printed) {
+        const at::Tensor found = values(content, "response_V1_" + measure).flatten().contiguous();
+        for (std::size_t i = 0; i < printed.size(); ++i) EXPECT_NEAR(found.const_data_ptr<float>()[i], printed[i], 2e-6) << measure;
+    };
+    expect("mean", {.624125444657f, .612706084866f, .632673110824f, .620123332638f});
+    expect("std", {.347330102177f, .331247033959f, .294008822971f, .364931572937f});
+    expect("spatial_variance", {.517095158066f, .452756436232f, .462151786109f, .534461128313f});
+    expect("feature_variance", {.742299763222f, .707714518702f, .712764983859f, .751634830972f});
+}
+
 TEST(ResponseRecorder, HalfPrecisionTakesHalfTheMemory) {
     ResponseRecorder single = recorder_of({}), half = recorder_of({.dtype = at::kHalf});
     show(single, 4, 4);
