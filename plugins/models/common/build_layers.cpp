@@ -129,7 +129,12 @@ private:
             throw ParameterError(key("layer", l_, "target"),
                                  "is 'middle', which lies between two convolutions: " + from_.name + " needs a conv2");
         }
-        map->build(site(path.target));
+        try {
+            map->build(site(path.target));
+        } catch (const dv::Error& error) {  // it does not know where it is
+            throw ParameterError(from_.recurrence ? key("layer", l_, "recurrence") : "recurrence",
+                                 "does not suit layer " + from_.name + ": " + error.what());
+        }
         if (from_.weight_norm) {
             try {
                 map = std::make_shared<WeightNormedRecurrence>(std::move(map));

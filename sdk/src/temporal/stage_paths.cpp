@@ -65,6 +65,49 @@ void check_loops(const Circuit& circuit, bool adaptive) {
     }
 }
 
+/// Which layers' responses the response of `l` needs at the same moment: those on paths without delay, but for what its solver holds.
+std::vector<std::size_t> needed_at_once(const Circuit& circuit, const Delays& delays, std::size_t l) {
+    const Layer& layer = circuit.layers[l];
+    std::vector<std::size_t> needed;
+    std::size_t first = 0;  // operation behind the solver
+    for (std::size_t i = 0; i < layer.operations.size(); ++i) {
+        if (layer.operations[i].kind == Operation::Kind::step) first = i + 1;
+    }
+    if (first == 0 && l > 0 && delays.forward[l - 1] == 0.0) needed.push_back(l - 1);
+    for (std::size_t i = first; i < layer.operations.size() && layer.operations[i].kind != Operation::Kind::delay; ++i) {
+        const Operation::Kind kind = layer.operations[i].kind;
+        if (kind == Operation::Kind::layer && layer.recurrence && delays.recurrence[l] == 0.0) needed.push_back(l);
+        for (std::size_t c = 0; c < circuit.connections.size(); ++c) {
+            const Connection& from = circuit.connections[c];
+            const bool applies = from.kind == Connection::Kind::skip ? kind == Operation::Kind::skip : kind == Operation::Kind::feedback;
+            if (applies && from.target == l && delays.connections[c] == 0.0) needed.push_back(from.source);
+        }
+    }
+    return needed;
+}
+
+/// Values that would have to be known before they are computed.
+void check_instants(const Circuit& circuit) {
+    const Delays delays = delays_of(circuit);
+    for (std::size_t start = 0; start < circuit.layers.size(); ++start) {
+        std::vector<std::size_t> open{start};
+        std::vector<bool> seen(circuit.layers.size(), false);
+        while (!open.empty()) {
+            const std::size_t l = open.back();
+            open.pop_back();
+            for (const std::size_t next : needed_at_once(circuit, delays, l)) {
+                if (next == start) {
+                    throw Error("layer " + circuit.layers[start].name +
+                                " reads itself on a path without a delay and without a solver; give one of the path's "
+                                "connections a delay");
+                }
+                if (!seen[next]) open.push_back(next);
+                seen[next] = true;
+            }
+        }
+    }
+}
+
 void check_solvers(const Circuit& circuit) {
     const Layer* first = nullptr;
     std::optional<Tableau> method;
@@ -129,6 +172,7 @@ void check_stages(const Circuit& circuit) {
     check_operations(circuit);
     const std::optional<Tableau> method = method_of(circuit);
     check_loops(circuit, method && method->adaptive());
+    check_instants(circuit);
 }
 
 std::int64_t residual_of_stages(const Circuit& circuit) {

@@ -320,9 +320,13 @@ TEST(StageExecutor, SolversOfOneCircuitHaveOneMethod) {
 }
 
 TEST(StageExecutor, ALoopThatNothingDelaysIsRefused) {
-    const Circuit circuit =
-        rates(1.0, heun(), {{.follows = true}, {.follows = true}, {}}, {{.source = 1, .target = 0, .weight = 0.5}});
-    EXPECT_SAYS("without a delay", run(circuit, numbers({1}), initial_state(circuit)));
+    const std::vector<Link> back{{.source = 1, .target = 0, .weight = 0.5}};
+    EXPECT_SAYS("layer r0 reads itself on a path without a delay",
+                rates(1.0, heun(), {{.follows = true}, {.follows = true}, {}}, back));
+    EXPECT_SAYS("layer r0 reads itself", rates(1.0, heun(), {{.recurrent_weight = 0.5, .follows = true}, {}}));
+    rates(1.0, heun(), {{.follows = true}, {}}, back);  // a solver on the way
+    rates(1.0, heun(), {{.follows = true}, {.follows = true}, {}}, {{.source = 1, .target = 0, .delay = 1.0}});
+    rates(1.0, heun(), {{.forward_delay = 1.0, .follows = true}, {.follows = true}, {}}, back);
 }
 
 TEST(StageExecutor, AnExplosionStopsAnAdaptiveSolverByName) {
