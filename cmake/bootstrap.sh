@@ -9,6 +9,7 @@ packages=(g++ cmake ninja-build git ca-certificates binutils ccache mold python3
     libboost1.81-dev libboost-program-options1.81-dev libtomlplusplus-dev libspdlog-dev zlib1g-dev libdeflate-dev
     libsqlite3-dev libcurl4-openssl-dev libzip-dev nlohmann-json3-dev libhdf5-dev libgtest-dev libgmock-dev
     libbenchmark-dev dataset-fashion-mnist)
+reader_packages=(chromium protobuf-compiler) # for tests labelled readers
 
 # One fact, one place: the version that the finder insists on.
 torch_version="$(sed -n 's/^set(DV_TORCH_VERSION \([0-9.]*\))$/\1/p' "$root/cmake/DvTorch.cmake")"
@@ -52,11 +53,15 @@ python_with_pip() {
 is_installed() { [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]; }
 
 missing_packages() {
+    not_installed "${packages[@]}"
+    if ! has_torch && [[ -z "$(python_with_pip)" ]]; then echo python3-pip; fi
+}
+
+not_installed() {
     local package
-    for package in "${packages[@]}"; do
+    for package; do
         is_installed "$package" || echo "$package"
     done
-    if ! has_torch && [[ -z "$(python_with_pip)" ]]; then echo python3-pip; fi
 }
 
 as_root() {
@@ -93,13 +98,27 @@ install_packages() {
 
     say "installing Debian packages: ${missing[*]}"
     log="$(mktemp)"
-    if ! { as_root apt-get update -q &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } \
-        >"$log" 2>&1; then
+    if ! apt_install "${missing[@]}" >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         fail "apt-get could not install the packages above; its last words are shown ($log)"
     fi
     rm -f "$log"
+}
+
+apt_install() {
+    as_root apt-get update -q &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+# One by one: what cannot be had makes its tests say SKIPPED, and the others run.
+install_reader_packages() {
+    local package
+    command -v dpkg-query >/dev/null || return 0
+    for package in $(not_installed "${reader_packages[@]}"); do
+        say "installing the Debian package $package for tests labelled readers"
+        { can_be_root && apt_install "$package" >/dev/null 2>&1; } ||
+            say "$package could not be installed: the tests that need it will say SKIPPED"
+    done
 }
 
 # --- LibTorch ---------------------------------------------------------------------------------------------------------
@@ -202,6 +221,7 @@ run_tests() {
         arguments+=(--label-exclude "^($(IFS='|' && echo "${skipped[*]}"))\$")
     fi
     prepare all
+    [[ " ${skipped[*]} " == *" readers "* ]] || install_reader_packages
     if [[ ${#skipped[@]} -gt 0 ]]; then
         say "SKIPPING the tests labelled ${skipped[*]}, as asked by --without"
     fi

@@ -1,17 +1,12 @@
 """Reads the tensorboard plugin's files with TensorBoard: its accumulators, its data provider, and its server with both of its
 loaders. Arguments: see tests/readers/quickstart.py."""
-import json
 import math
 import os
-import signal
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
-import urllib.parse
-import urllib.request
 
 from tensorboard import context
 from tensorboard.backend.event_processing import data_provider, event_accumulator, plugin_event_multiplexer
@@ -22,6 +17,7 @@ from tensorboard.util import tensor_util
 
 sys.path.append(os.path.join(os.path.dirname(__file__), *[os.pardir] * 4, "tests", "readers"))
 import quickstart  # noqa: E402
+import tensorboard_server  # noqa: E402
 
 N_NAMES, N_STEPS = 10000, 100
 KEEP_ALL = {"scalars": 0, "tensors": 0, "images": 0, "histograms": 0}
@@ -188,46 +184,9 @@ class ServerTest:
 
     @classmethod
     def setUpClass(cls):
-        cls.log = tempfile.TemporaryFile("w+")
-        command = [sys.executable, "-m", "tensorboard.main", "--logdir", FOLDER, "--host", "127.0.0.1", "--port", "0",
-                   f"--load_fast={cls.load_fast}", "--samples_per_plugin", "scalars=1000", "--reload_interval", "1"]
-        cls.server = subprocess.Popen(command, stdout=cls.log, stderr=cls.log, start_new_session=True)
-        cls.base = cls.wait_for_base()
-
-    @classmethod
-    def tearDownClass(cls):
-        os.killpg(cls.server.pid, signal.SIGTERM)
-        cls.server.wait()
-        cls.log.close()
-
-    @classmethod
-    def wait_for_base(cls):
-        for _ in range(600):
-            cls.log.seek(0)
-            text = cls.log.read()
-            for word in text.split():
-                if word.startswith("http://127.0.0.1:"):
-                    return word.rstrip("/")
-            if cls.server.poll() is not None:
-                raise RuntimeError(text)
-            time.sleep(0.1)
-        raise RuntimeError("the server does not start: " + text)
-
-    def get(self, path, body=None, **query):
-        url = f"{self.base}/{path}?{urllib.parse.urlencode(query)}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
-
-    def wait_for(self, run, tag, n=1):
-        """Until the server, which loads in the background, shows n points of a series."""
-        for _ in range(600):
-            if tag in self.get("data/plugin/scalars/tags").get(run, {}):
-                if len(self.get("data/plugin/scalars/scalars", run=run, tag=tag)) >= n:
-                    return
-            time.sleep(0.1)
-        self.fail(f"the server does not show {run} {tag}")
+        cls.server = tensorboard_server.Server(FOLDER, cls.load_fast)
+        cls.addClassCleanup(cls.server.stop)
+        cls.get, cls.wait_for = cls.server.get, cls.server.wait_for
 
     def test_scalars(self):
         self.wait_for("good", "train/loss", 50)
