@@ -2,17 +2,16 @@
 tests/readers/quickstart.py."""
 import base64
 import glob
-import http.server
 import json
 import math
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 sys.path.append(os.path.join(os.path.dirname(__file__), *[os.pardir] * 4, "tests", "readers"))
+import loopback  # noqa: E402
 import quickstart  # noqa: E402
 
 KEY = "0" * 40
@@ -30,23 +29,7 @@ class Run:
         return [json.loads(self.lines[i]) for i in sorted(self.lines)]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, value):
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def body(self):
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
+class Handler(loopback.Handler):
     def do_GET(self):
         self.answer({})
 
@@ -93,20 +76,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         run.exit_code = body.get("exitcode", run.exit_code)
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(loopback.Server):
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.base = f"http://127.0.0.1:{self.server_port}"
         self.runs, self.operations, self.authorizations, self.unknown = {}, set(), set(), []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], ConnectionResetError):  # the client goes without a word when it is done
-            super().handle_error(request, client_address)
-
-    def stop(self):
-        self.shutdown()
-        self.server_close()
+        super().__init__(Handler)
 
     def run(self, name):
         return self.runs.setdefault(name, Run())
