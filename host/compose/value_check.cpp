@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <string_view>
 
 namespace dvhost::compose {
 
@@ -58,6 +59,22 @@ std::optional<std::string> enumeration_problem(const Node& value, const Paramete
     return choice_problem(value, schema);
 }
 
+/// "scheme://user:password@host": not shown, because it is not to be read.
+bool holds_a_password(std::string_view text) {
+    const std::size_t scheme = text.find("://");
+    if (scheme == std::string_view::npos) return false;
+    const std::string_view host = text.substr(scheme + 3, text.find_first_of("/?#", scheme + 3) - scheme - 3);
+    const std::size_t at = host.rfind('@');
+    return at != std::string_view::npos && host.find(':') < at;
+}
+
+std::optional<std::string> text_problem(const Node& value, const ParameterSchema& schema) {
+    if (!value.is_string()) return wrong_type(value, "a string");
+    if (!holds_a_password(value.as_string())) return choice_problem(value, schema);
+    return "is an address with a password in it, which has no place in a manifest, as that is kept in the run's folder: "
+           "must be an address without; put the password into the environment";
+}
+
 }  // namespace
 
 std::optional<std::string> scalar_problem(const Node& value, const ParameterSchema& schema) {
@@ -68,7 +85,7 @@ std::optional<std::string> scalar_problem(const Node& value, const ParameterSche
         case ParameterType::real: return value.is_number() ? number_problem(value, schema) : wrong_type(value, "a number");
         case ParameterType::string:
         case ParameterType::path:
-            return value.is_string() ? choice_problem(value, schema) : wrong_type(value, "a string");
+            return text_problem(value, schema);
         case ParameterType::enumeration: return enumeration_problem(value, schema);
         case ParameterType::table:
         case ParameterType::component: return std::nullopt;  // judged as tables

@@ -96,6 +96,20 @@ TEST_F(BadInput, CompatOfAllTables) {
     expect(resolved("\"dynvison\""), 65, HasSubstr("m.toml:1:10: 'compat' is \"dynvison\": must be one of: none, lightning, dynvision-0.1"));
     expect(resolved("0.1"), 65, HasSubstr("'compat' is a float"));
 }
+TEST_F(BadInput, SecretsHaveNoPlaceInAManifest) {
+    for (const std::string key : {"api_key", "auth_token", "token", "password", "client_secret"}) {
+        const Result result = check_with("type = \"csv\"", "type = \"csv\"\n" + key + " = \"hunter2\"");
+        expect(result, 65, AllOf(HasSubstr("m.toml:40:1: [logger.0] '" + key + "' has no place in a manifest"), HasSubstr("environment")));
+        EXPECT_THAT(result.err + result.out, Not(HasSubstr("hunter2")));
+    }
+}
+TEST_F(BadInput, AddressesWithPasswordsHaveNoPlaceInAManifest) {
+    const Result result = check_with("type = \"csv\"", "type = \"csv\"\nname = \"https://me:hunter2@host/a\"");
+    expect(result, 65, HasSubstr("m.toml:40:8: [logger.0] 'name' is an address with a password in it"));
+    EXPECT_THAT(result.err + result.out, Not(HasSubstr("hunter2")));
+    const Result harmless = check({"run.name=\"https://host:80/a@b\"", "logger.0.name=\"https://me@host\"", "logger.0.prefix=\"a:b@c\""});
+    EXPECT_EQ(harmless.code, 0) << harmless.err;
+}
 TEST_F(BadInput, MissingRequiredKey) {
     expect(check({"callback+={type=\"early_stopping\"}"}), 65,
            AllOf(HasSubstr("[callback."), HasSubstr("misses the required key 'monitor'")));
