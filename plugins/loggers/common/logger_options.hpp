@@ -13,9 +13,11 @@
 
 #include <dv/logger.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -128,6 +130,24 @@ public:
 private:
     std::int64_t every_;
     std::unordered_map<std::size_t, std::int64_t> last_;  // step last written, by set of names
+};
+
+/// Times of rows, moved by the least that a double can where two rows of one step and epoch have the same: an output without ends of
+/// rows then still shows where a row begins.
+class DistinctTimes {
+public:
+    double of(const dv::Row& row) {
+        const bool same = row.step == step_ && row.epoch == epoch_ && row.wall_time <= time_ && row.wall_time >= given_;
+        given_ = row.wall_time;
+        time_ = same ? std::nextafter(time_, std::numeric_limits<double>::infinity()) : row.wall_time;
+        step_ = row.step;
+        epoch_ = row.epoch;
+        return time_;
+    }
+
+private:
+    std::int64_t step_ = -1, epoch_ = -1;
+    double time_ = std::numeric_limits<double>::quiet_NaN(), given_ = time_;
 };
 
 }  // namespace loggers

@@ -64,11 +64,26 @@ struct Sqlite final : dv::Logger, loggers::CommonOptions {
         output_.resumed ? continue_run() : begin_run();
     }
 
+    /// The run that open() has begun goes; the one that was begun in this folder before keeps what counts.
+    void resume(const dv_resume& from) override {
+        const std::int64_t former = former_run();
+        if (former == 0) return;
+        begin();
+        sqlite::Statement(*database_, "DELETE FROM runs WHERE id = ?").run(run_);
+        run_ = former;
+        n_ = last_kept(from);
+        forget_what_follows();
+        sqlite::Statement(*database_, "DELETE FROM params WHERE run = ?").run(run_);
+        sqlite::Statement(*database_, "UPDATE runs SET ended = NULL, outcome = NULL WHERE id = ?").run(run_);
+        commit();
+    }
+
     void metrics(const dv::Row& row) override {
         if (row.metrics.empty() || !filter_.due(row)) return;
         begin();
+        const double time = times_.of(row);
         for (const dv_metric& m : row.metrics) {
-            insert_->run(run_, ++n_, name_id(names_.of(m.name)), row.step, row.epoch, row.wall_time, m.value);
+            insert_->run(run_, ++n_, name_id(names_.of(m.name)), row.step, row.epoch, time, m.value);
         }
         commit_if_due();
     }
@@ -107,11 +122,40 @@ private:
             if (words.size() > 1) words += ',';
             loggers::json::append_string(words, tag);
         }
-        const auto* paths = extension<dv_paths_1>(DV_EXT_PATHS);
-        const std::string folder(paths != nullptr ? dv::detail::view(paths->run_dir(paths->self)) : std::string_view());
+        const std::string folder = run_folder();
         sqlite::Statement(*database_, "INSERT INTO runs(name, \"group\", tags, folder, started) VALUES(?, ?, ?, ?, ?)")
             .run(run_name.empty() ? fs::path(folder).filename().string() : run_name, group, words += ']', folder, wall_time());
         run_ = database_->last_id();
+    }
+    std::string run_folder() const {
+        const auto* paths = extension<dv_paths_1>(DV_EXT_PATHS);
+        return std::string(paths != nullptr ? dv::detail::view(paths->run_dir(paths->self)) : std::string_view());
+    }
+
+    /// The run that was here before, 0: none. A database in the run's folder may have moved with it. When several loggers of one run
+    /// share a name, each finds its own: as many have begun behind it now as had then.
+    std::int64_t former_run() {
+        return sqlite::Statement(*database_, R"(
+            WITH mine AS (SELECT runs.id FROM runs JOIN runs AS begun ON begun.id = ?1 AND begun.name = runs.name
+                          WHERE runs.folder = ?2 OR ?3)
+            SELECT id FROM mine WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET (SELECT count(*) FROM mine WHERE id > ?1))")
+            .number(0, run_, run_folder(), std::int64_t{fs::path(path).is_relative()});
+    }
+
+    /// Behind the last number that counts. A run that was thinned out does not have the rows that were counted, but it has their steps.
+    std::int64_t last_kept(const dv_resume& from) {
+        if (log_every > 1) {
+            return sqlite::Statement(*database_, R"(
+                SELECT max(n) FROM numbers WHERE run = ?1 AND n < ifnull((SELECT min(n) FROM numbers WHERE run = ?1 AND step >= ?2), n + 1))")
+                .number(0, run_, from.step);
+        }
+        return sqlite::Statement(*database_, R"(
+            SELECT max(n) FROM (
+                SELECT n, sum(begins) OVER (ORDER BY n) AS row FROM (
+                    SELECT n, (lag(time) OVER w, lag(step) OVER w, lag(epoch) OVER w) IS NOT (time, step, epoch) AS begins
+                    FROM numbers WHERE run = ?1 WINDOW w AS (ORDER BY n)))
+            WHERE row <= ?2)")
+            .number(0, run_, from.rows);
     }
 
     /// What was committed behind the position comes again.
@@ -119,10 +163,13 @@ private:
         run_ = static_cast<std::int64_t>(output_.resumed_id);
         n_ = static_cast<std::int64_t>(*output_.resumed);
         begin();
+        forget_what_follows();
+        commit();
+    }
+    void forget_what_follows() {
         for (const char* statement : {"DELETE FROM numbers WHERE run = ? AND n > ?", "DELETE FROM notes WHERE run = ? AND n > ?"}) {
             sqlite::Statement(*database_, statement).run(run_, n_);
         }
-        commit();
     }
 
     void begin() {
@@ -175,6 +222,7 @@ private:
 
     loggers::Names names_;
     loggers::RowFilter filter_;
+    loggers::DistinctTimes times_;
     loggers::Output output_;
     std::optional<sqlite::Database> database_;
     std::optional<sqlite::Statement> insert_, insert_note_, find_name_, insert_name_;

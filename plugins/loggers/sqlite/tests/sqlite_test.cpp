@@ -124,6 +124,78 @@ TEST_F(SqliteTest, GoesOnWhereAKilledProcessWasSafe) {
     EXPECT_EQ(ask("SELECT id, outcome FROM runs"), (Rows{"1|failed"}));
 }
 
+TEST_F(SqliteTest, ARunThatGoesOnFromACheckpointKeepsTheRowsUpToThere) {
+    const auto write = [](LoggerHandle& sqlite, int from, int to) {
+        for (int row = from; row < to; ++row) {
+            if (row % 2 == 0) sqlite.text("before", std::to_string(row), row / 2);
+            // Two rows of one step and one moment are two.
+            sqlite.metrics({{row % 2 == 0 ? "a" : "b", row + 0.5}, {"c", 1.0}}, row / 2, 0, 100.0);
+        }
+        sqlite.finalize();
+    };
+    const char* const everything = "SELECT run, n, name, step, epoch, printf('%.0f', time), value FROM metrics UNION ALL "
+                                   "SELECT run, n, name, step, kind, content, '' FROM notes UNION ALL "
+                                   "SELECT id, name, outcome, ended > 0, '', '', '' FROM runs ORDER BY 1, 2";
+    {
+        auto whole = open();
+        write(whole, 0, 6);
+    }
+    const Rows expected = ask(everything);
+    ASSERT_EQ(expected.size(), 12u + 3u + 1u);
+    for (const int kept : {6, 5, 4, 1, 0}) {
+        auto sqlite = open();
+        sqlite.resume(kept, kept / 2);
+        EXPECT_EQ(ask("SELECT outcome FROM runs"), (Rows{"NULL"})) << "it goes on";
+        write(sqlite, kept, 6);
+        EXPECT_EQ(ask(everything), expected) << kept;
+    }
+}
+
+TEST_F(SqliteTest, ARunThatWasThinnedOutIsCutByItsSteps) {
+    {
+        auto sqlite = open({{"log_every", 2}});
+        for (int step = 0; step < 10; ++step) sqlite.metrics({{"a", 1.0}}, step, 0);
+        sqlite.finalize();
+    }
+    auto sqlite = open({{"log_every", 2}});
+    sqlite.resume(5, 5);
+    sqlite.metrics({{"a", 2.0}}, 5, 0);
+    sqlite.finalize();
+    EXPECT_EQ(ask("SELECT step, value FROM metrics"), (Rows{"0|1.0", "2|1.0", "4|1.0", "5|2.0"}));
+}
+
+TEST_F(SqliteTest, LoggersOfOneRunThatShareAFileEachFindTheirOwnAgain) {
+    const std::string shared = (plugin.host().run_dir() / "all.sqlite").string();
+    Plugin elsewhere = plugin.with_new_host();
+    const auto of_others = [&](const char* name) { return elsewhere.make<dv::Logger>("sqlite", {{"path", shared}, {"name", name}}); };
+    const auto mine = [&](const char* name) { return open({{"path", shared}, {"name", name}}); };
+    {
+        auto first = mine("x"), second = mine("x"), third = mine("y"), other = of_others("x");
+        for (LoggerHandle* sqlite : {&first, &second, &third, &other}) {
+            sqlite->metrics({{"a", 1.0}}, 0, 0);
+            sqlite->finalize();
+        }
+    }
+    auto first = mine("x"), second = mine("x"), third = mine("y");
+    double value = 2.0;
+    for (LoggerHandle* sqlite : {&first, &second, &third}) {
+        sqlite->resume(1, 1);
+        sqlite->metrics({{"a", value++}}, 1, 0);
+        sqlite->finalize();
+    }
+    EXPECT_EQ(query(shared, "SELECT run, step, value FROM metrics"),
+              (Rows{"1|0|1.0", "1|1|2.0", "2|0|1.0", "2|1|3.0", "3|0|1.0", "3|1|4.0", "4|0|1.0"}));
+    EXPECT_EQ(query(shared, "SELECT count(*) FROM runs"), (Rows{"4"}));
+}
+
+TEST_F(SqliteTest, ARunThatIsNotThereBeginsWhereItIsContinued) {
+    auto sqlite = open();
+    sqlite.resume(3, 3);
+    sqlite.metrics({{"a", 1.0}}, 3, 0);
+    sqlite.finalize();
+    EXPECT_EQ(ask("SELECT run, n, step FROM metrics"), (Rows{"1|1|3"}));
+}
+
 TEST_F(SqliteTest, AFullDiskIsAnErrorWithPathAndReasonAndWhatFollowsHasItsNames) {
     auto sqlite = open();
     sqlite.metrics({{"first", 1.0}}, 0, 0);
