@@ -50,7 +50,7 @@ void apply_rows(const Gather& g, const T* x, std::int64_t k, std::int64_t n, con
             for (std::int64_t unit = begin; unit < end; ++unit) {
                 const Panel& panel = cut[static_cast<std::size_t>(unit / chunks)];
                 const std::int64_t from = unit % chunks * kChunk, to = std::min(from + kChunk, rows.count());
-                const T* weights = packed + panel.offset * kLanes<T> * g.n_taps * k;
+                const T* weights = packed + panel.offset * kLanes<T> * g.taps.used * k;
                 for (std::int64_t at = from; at < to; at += kRows) {
                     const int r = static_cast<int>(std::min<std::int64_t>(kRows, to - at));
                     std::int64_t used = 0;
@@ -63,6 +63,8 @@ void apply_rows(const Gather& g, const T* x, std::int64_t k, std::int64_t n, con
                         c[i] = y + (of * g.n_rows + g.order[static_cast<std::size_t>(place)]) * columns + panel.begin;
                     }
                     for (std::int64_t tap = 0; tap < g.n_taps; ++tap) {
+                        const std::int64_t slot = g.taps.slot[static_cast<std::size_t>(tap)];
+                        if (slot < 0) continue;
                         bool any = false;
                         const T** to_a = a.data() + used * r;
                         for (int i = 0; i < r; ++i) {
@@ -71,7 +73,7 @@ void apply_rows(const Gather& g, const T* x, std::int64_t k, std::int64_t n, con
                             to_a[i] = s >= 0 ? image[i] + s * k : zeros.data();
                         }
                         if (!any) continue;
-                        b[static_cast<std::size_t>(used)] = weights + tap * k * panel.n_vectors * kLanes<T>;
+                        b[static_cast<std::size_t>(used)] = weights + slot * k * panel.n_vectors * kLanes<T>;
                         ++used;
                     }
                     kernel.rows({a.data(), r, panel.n_vectors, used, k, b.data(), start ? start + panel.begin : nullptr,
@@ -79,7 +81,7 @@ void apply_rows(const Gather& g, const T* x, std::int64_t k, std::int64_t n, con
                 }
             }
         },
-        static_cast<double>(rows.count() * g.n_taps * k) * static_cast<double>(columns));
+        static_cast<double>(rows.count() * g.taps.used * k) * static_cast<double>(columns));
 }
 
 /// Operands of a weight gradient: x and d are [image·row][channel].
@@ -92,7 +94,7 @@ struct Products {
     std::int64_t columns;  ///< channels of d
     std::int64_t n;        ///< images
     std::int64_t padded() const { return fast::padded<T>(columns); }
-    std::int64_t sums() const { return g.n_taps * k * padded(); }
+    std::int64_t sums() const { return g.taps.used * k * padded(); }
     std::int64_t blocks() const { return (k + kRows - 1) / kRows; }
 };
 
@@ -103,7 +105,7 @@ struct Part {
     std::int64_t first_block, last_block;  ///< of kRows channels of x
 };
 
-/// sums [tap][k][padded columns] += Σ over rows x[source] ⊗ d[row], in pieces of rows that stay in the cache for all taps.
+/// sums [used tap][k][padded columns] += Σ over rows x[source] ⊗ d[row], in pieces of rows that stay in the cache for all taps.
 template <class T>
 void add_products(const Products<T>& p, const Part& part, T* sums) {
     const auto cut = panels(p.columns, kLanes<T>);
@@ -113,6 +115,8 @@ void add_products(const Products<T>& p, const Part& part, T* sums) {
     for (std::int64_t from = part.first_row; from < part.last_row; from += kPositions) {
         const std::int64_t to = std::min(from + kPositions, part.last_row);
         for (std::int64_t tap = part.first_tap; tap < part.last_tap; ++tap) {
+            const std::int64_t slot = p.g.taps.slot[static_cast<std::size_t>(tap)];
+            if (slot < 0) continue;
             std::int64_t filled = 0;
             for (std::int64_t row = from; row < to; ++row) {
                 const std::int64_t place = rows.place(row), of = rows.image(row);
@@ -128,27 +132,28 @@ void add_products(const Products<T>& p, const Part& part, T* sums) {
                 for (std::int64_t block = part.first_block; block < part.last_block; ++block) {
                     const int r = static_cast<int>(std::min<std::int64_t>(kRows, p.k - block * kRows));
                     kernel.sum({a, b, filled, block * kRows, panel.begin, r, panel.n_vectors, last_width,
-                                sums + (tap * p.k + block * kRows) * p.padded() + panel.begin, p.padded()});
+                                sums + (slot * p.k + block * kRows) * p.padded() + panel.begin, p.padded()});
                 }
             }
         }
     }
 }
 
-/// [tap][k][padded columns]. How the work is cut depends on sizes alone, so that no thread count changes a digit.
+/// [used tap][k][padded columns]. How the work is cut depends on sizes alone, so that no thread count changes a digit.
 template <class T>
 at::Tensor products(const Products<T>& p, at::TensorOptions options) {
     const std::int64_t n_rows = Rows(p.g, p.n).count();
-    const double work = static_cast<double>(n_rows * p.g.n_taps * p.k) * static_cast<double>(p.columns);
+    const double work = static_cast<double>(n_rows * p.g.taps.used * p.k) * static_cast<double>(p.columns);
     constexpr std::int64_t kSlices = 4;
     const std::int64_t data = p.n * (p.g.n_source_rows * p.k + p.g.n_rows * p.columns);
     if (kSlices * p.sums() < data) {  // many rows: every slice has sums of its own
-        at::Tensor sums = at::zeros({kSlices, p.g.n_taps, p.k, p.padded()}, options);
+        at::Tensor sums = at::empty({kSlices, p.g.taps.used, p.k, p.padded()}, options);
         T* to = sums.mutable_data_ptr<T>();
         parallel_for(
             kSlices, 1,
             [&](std::int64_t begin, std::int64_t end) {
                 for (std::int64_t i = begin; i < end; ++i) {
+                    std::fill(to + i * p.sums(), to + (i + 1) * p.sums(), T{0});
                     add_products(p, {n_rows * i / kSlices, n_rows * (i + 1) / kSlices, 0, p.g.n_taps, 0, p.blocks()},
                                  to + i * p.sums());
                 }
@@ -156,25 +161,42 @@ at::Tensor products(const Products<T>& p, at::TensorOptions options) {
             work);
         return sums.sum(0);
     }
-    at::Tensor sums = at::zeros({p.g.n_taps, p.k, p.padded()}, options);
+    at::Tensor sums = at::empty({p.g.taps.used, p.k, p.padded()}, options);
     T* to = sums.mutable_data_ptr<T>();
     const std::int64_t group = std::max<std::int64_t>(1, p.blocks() / 4), groups = (p.blocks() + group - 1) / group;
     parallel_for(
         p.g.n_taps * groups, 1,
         [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t unit = begin; unit < end; ++unit) {
-                const std::int64_t tap = unit / groups, first = unit % groups * group;
-                add_products(p, {0, n_rows, tap, tap + 1, first, std::min(first + group, p.blocks())}, to);
+                const std::int64_t tap = unit / groups, first = unit % groups * group,
+                                   last = std::min(first + group, p.blocks());
+                const std::int64_t slot = p.g.taps.slot[static_cast<std::size_t>(tap)];
+                if (slot < 0) continue;
+                std::fill(to + (slot * p.k + first * kRows) * p.padded(),
+                          to + (slot * p.k + std::min(last * kRows, p.k)) * p.padded(), T{0});
+                add_products(p, {0, n_rows, tap, tap + 1, first, last}, to);
             }
         },
         work);
     return sums;
 }
 
+Taps used_taps(std::int64_t n_taps, const std::vector<std::int32_t>& source) {
+    Taps taps{std::vector<std::int32_t>(static_cast<std::size_t>(n_taps), -1), 0};
+    for (std::size_t i = 0; i < source.size(); ++i) {
+        if (source[i] >= 0) taps.slot[i % taps.slot.size()] = 0;
+    }
+    for (std::int32_t& slot : taps.slot) {
+        if (slot >= 0) slot = static_cast<std::int32_t>(taps.used++);
+    }
+    return taps;
+}
+
 /// Sorts rows by the taps they use, keeping their order otherwise.
 Gather sorted(std::int64_t n_rows, std::int64_t n_source_rows, std::int64_t n_taps,
               const std::vector<std::int32_t>& source, const std::vector<std::int32_t>& kind) {
-    Gather g{n_rows, n_source_rows, n_taps, std::vector<std::int32_t>(static_cast<std::size_t>(n_rows)), {}};
+    Gather g{n_rows, n_source_rows, n_taps, used_taps(n_taps, source),
+             std::vector<std::int32_t>(static_cast<std::size_t>(n_rows)), {}};
     std::iota(g.order.begin(), g.order.end(), 0);
     std::stable_sort(g.order.begin(), g.order.end(), [&](std::int32_t a, std::int32_t b) {
         return kind[static_cast<std::size_t>(a)] < kind[static_cast<std::size_t>(b)];
@@ -265,12 +287,9 @@ at::Tensor Convolver::forward(const at::Tensor& x) const {
 const at::Tensor& Convolver::packed() const {
     if (!packed_.defined()) {
         with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
-            const T* w = weight_.const_data_ptr<T>();
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
-            packed_ = pack<T>(n_taps, n_in, out_.channels, weight_.options(),
-                              [=](std::int64_t to, std::int64_t from, std::int64_t tap) {
-                                  return w[(to * n_in + from) * n_taps + tap];
-                              });
+            packed_ = pack<T>(forward_.taps, n_in, out_.channels, {weight_.const_data_ptr<T>(), n_in * n_taps, n_taps},
+                              weight_.options());
         });
     }
     return packed_;
@@ -280,12 +299,9 @@ const at::Tensor& Convolver::packed_backward() const {
     packed_.reset();  // forward is over; a later one packs again
     if (!packed_backward_.defined()) {
         with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
-            const T* w = weight_.const_data_ptr<T>();
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
-            packed_backward_ = pack<T>(n_taps, out_.channels, n_in, weight_.options(),
-                                       [=](std::int64_t to, std::int64_t from, std::int64_t tap) {
-                                           return w[(from * n_in + to) * n_taps + tap];
-                                       });
+            packed_backward_ = pack<T>(backward_.taps, out_.channels, n_in,
+                                       {weight_.const_data_ptr<T>(), n_taps, n_in * n_taps}, weight_.options());
         });
     }
     return packed_backward_;
@@ -314,13 +330,14 @@ at::Tensor Convolver::input_gradient(const at::Tensor& of_result) const {
 
 at::Tensor Convolver::weight_gradient(const at::Tensor& of_result, const at::Tensor& x) const {
     if (winograd_ && winograd_->suits_batch(x.size(0))) return winograd_->weight_gradient(of_result, x);
-    at::Tensor sums;
+    at::Tensor gradient = at::empty({out_.channels, in_.channels, ky_, kx_}, x.options());
     with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
-        sums = products<T>(
+        const at::Tensor sums = products<T>(
             {forward_, x.const_data_ptr<T>(), in_.channels, of_result.const_data_ptr<T>(), out_.channels, x.size(0)},
             x.options());
+        unpack<T>(forward_.taps, in_.channels, out_.channels, sums.const_data_ptr<T>(), gradient.mutable_data_ptr<T>());
     });
-    return sums.narrow(2, 0, out_.channels).permute({2, 1, 0}).reshape({out_.channels, in_.channels, ky_, kx_});
+    return gradient;
 }
 
 }  // namespace dv::temporal::fast

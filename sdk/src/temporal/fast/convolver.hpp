@@ -2,6 +2,7 @@
 /// One convolution of a circuit, ready to be applied many times: weights packed once, rows read where they lie, taps that fall
 /// outside the image left out. Channels last, float or double, on a CPU with AVX-512. For one thread at a time.
 
+#include "panels.hpp"
 #include "winograd.hpp"
 
 #include <dv/temporal/circuit.hpp>
@@ -17,6 +18,7 @@ namespace dv::temporal::fast {
 /// Which row of one image each row of another is computed from, for every tap of a kernel.
 struct Gather {
     std::int64_t n_rows = 0, n_source_rows = 0, n_taps = 0;
+    Taps taps;
     std::vector<std::int32_t> order;   ///< of the rows: those that use the same taps lie side by side
     std::vector<std::int32_t> source;  ///< [place in `order`][tap]; −1: outside
 };

@@ -1,5 +1,5 @@
 #pragma once
-/// The two inner loops that convolutions come down to, in registers, for the widest vectors that the processor has.
+/// The inner loops that convolutions come down to, in registers, for the widest vectors that the processor has.
 ///
 /// Activity lies channels-last, so that a position is one row of channels. Rows are given by pointers: a convolution reads the
 /// rows around a position where they lie, without copying them together first (Dukhan (2019), "The Indirect Convolution
@@ -39,10 +39,21 @@ struct SumTask {
     std::int64_t c_row;
 };
 
+/// to[c][r] = from[r][c]  for r < rows ≤ kLanes, c < columns ≤ kLanes. Of each row of the result all of `width` ≥ rows elements, at
+/// most kLanes, are written: those from `rows` on are zeros.
+template <class T>
+struct TransposeTask {
+    const T* const* from;
+    int rows, columns;
+    T* const* to;
+    int width;
+};
+
 template <class T>
 struct Kernels {
     void (*rows)(const RowsTask<T>&);
     void (*sum)(const SumTask<T>&);
+    void (*transpose)(const TransposeTask<T>&);
 };
 
 /// For this processor; null where it has no vectors of 64 bytes (AVX-512).

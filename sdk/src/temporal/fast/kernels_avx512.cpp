@@ -152,8 +152,88 @@ void sum(const SumTask<T>& t) {
     }
 }
 
-constexpr Kernels<float> kFloat{rows<float>, sum<float>};
-constexpr Kernels<double> kDouble{rows<double>, sum<double>};
+using Floats = Vector<float>::type;
+using Doubles = Vector<double>::type;
+
+/// Elements of a and b in turn, in each quarter of a vector: the first half of the quarter's elements, or the second.
+inline __attribute__((always_inline)) Floats first_in_turn(Floats a, Floats b) {
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+}
+inline __attribute__((always_inline)) Floats second_in_turn(Floats a, Floats b) {
+    return __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+}
+inline __attribute__((always_inline)) Doubles first_in_turn(Doubles a, Doubles b) {
+    return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+}
+inline __attribute__((always_inline)) Doubles second_in_turn(Doubles a, Doubles b) {
+    return __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+}
+/// Quarters 0 and 2 of a, then of b; or 1 and 3.
+inline __attribute__((always_inline)) Doubles even_quarters(Doubles a, Doubles b) {
+    return __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13);
+}
+inline __attribute__((always_inline)) Doubles odd_quarters(Doubles a, Doubles b) {
+    return __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
+}
+
+/// In quarter q of t[i · step + j] lies column q · step + j of the rows from i · step on; becomes whole columns.
+template <int kStep>
+inline __attribute__((always_inline)) void gather_quarters(const Doubles* t, Doubles* columns) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kStep; ++j) {
+        const Doubles even0 = even_quarters(t[j], t[kStep + j]), even1 = even_quarters(t[2 * kStep + j], t[3 * kStep + j]);
+        const Doubles odd0 = odd_quarters(t[j], t[kStep + j]), odd1 = odd_quarters(t[2 * kStep + j], t[3 * kStep + j]);
+        columns[j] = even_quarters(even0, even1);
+        columns[kStep + j] = even_quarters(odd0, odd1);
+        columns[2 * kStep + j] = odd_quarters(even0, even1);
+        columns[3 * kStep + j] = odd_quarters(odd0, odd1);
+    }
+}
+
+inline __attribute__((always_inline)) void transpose_square(const Floats* rows, Floats* columns) {
+    Doubles pairs[16], fours[16], whole[16];  // of pairs of floats
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        pairs[i] = reinterpret_cast<Doubles>(first_in_turn(rows[i], rows[i + 1]));
+        pairs[i + 1] = reinterpret_cast<Doubles>(second_in_turn(rows[i], rows[i + 1]));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        fours[i] = first_in_turn(pairs[i], pairs[i + 2]);
+        fours[i + 1] = second_in_turn(pairs[i], pairs[i + 2]);
+        fours[i + 2] = first_in_turn(pairs[i + 1], pairs[i + 3]);
+        fours[i + 3] = second_in_turn(pairs[i + 1], pairs[i + 3]);
+    }
+    gather_quarters<4>(fours, whole);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) columns[i] = reinterpret_cast<Floats>(whole[i]);
+}
+inline __attribute__((always_inline)) void transpose_square(const Doubles* rows, Doubles* columns) {
+    Doubles pairs[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        pairs[i] = first_in_turn(rows[i], rows[i + 1]);
+        pairs[i + 1] = second_in_turn(rows[i], rows[i + 1]);
+    }
+    gather_quarters<2>(pairs, columns);
+}
+
+template <class T>
+void transpose(const TransposeTask<T>& t) {
+    using V = typename Vector<T>::type;
+    V rows[kLanes<T>], columns[kLanes<T>];
+    const __mmask16 read = first_lanes<T>(t.columns), written = first_lanes<T>(t.width);
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) rows[i] = i < t.rows ? load(t.from[i], read) : V{};
+    transpose_square(rows, columns);
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) {
+        if (i < t.columns) store(t.to[i], columns[i], written);
+    }
+}
+
+constexpr Kernels<float> kFloat{rows<float>, sum<float>, transpose<float>};
+constexpr Kernels<double> kDouble{rows<double>, sum<double>, transpose<double>};
 
 }  // namespace
 

@@ -12,45 +12,47 @@ namespace dv::temporal::fast {
 namespace {
 
 /// Kernels of `side` taps on a line into the basis: [6][side].
-std::vector<double> kernel_basis(std::int64_t side) {
+std::vector<float> kernel_basis(std::int64_t side) {
     constexpr double kAt[] = {0, 1, -1, 2, -2}, kScale[] = {1.0 / 4, -1.0 / 6, -1.0 / 6, 1.0 / 24, 1.0 / 24};
-    std::vector<double> g;
+    std::vector<float> g;
     for (int i = 0; i < kTileSide; ++i) {
         for (std::int64_t k = 0; k < side; ++k) {
             const bool infinity = i == kTileSide - 1;
-            g.push_back(infinity ? (k == side - 1 ? 1.0 : 0.0) : kScale[i] * std::pow(kAt[i], static_cast<double>(k)));
+            const double value =
+                infinity ? (k == side - 1 ? 1.0 : 0.0) : kScale[i] * std::pow(kAt[i], static_cast<double>(k));
+            g.push_back(static_cast<float>(value));
         }
     }
     return g;
 }
 
-/// Both directions at once: [36][side·side].
-at::Tensor square_basis(std::int64_t side, at::TensorOptions options) {
-    const std::vector<double> g = kernel_basis(side);
-    at::Tensor out = at::empty({kPoints, side * side}, options.dtype(at::kFloat));
-    float* to = out.mutable_data_ptr<float>();
-    for (int py = 0; py < kTileSide; ++py) {
-        for (int px = 0; px < kTileSide; ++px) {
-            for (std::int64_t ky = 0; ky < side; ++ky) {
-                for (std::int64_t kx = 0; kx < side; ++kx) {
-                    *to++ = static_cast<float>(g[static_cast<std::size_t>(py * side + ky)] *
-                                               g[static_cast<std::size_t>(px * side + kx)]);
+/// Weights packed for products [tile][in] × [in][out], point by point. `turned`: the kernel's taps in reverse order.
+at::Tensor packed_kernel(std::int64_t side, std::int64_t k, std::int64_t columns, const Weights<float>& weights,
+                         bool turned, at::TensorOptions options) {
+    const std::int64_t n_taps = side * side;
+    const at::Tensor by_tap = pack<float>(Taps::all(n_taps), k, columns, weights, options);
+    at::Tensor by_point = at::empty({padded<float>(columns) * kPoints * k}, options);
+    const std::vector<float> basis = kernel_basis(side);
+    const auto cut = panels(columns, kLanes<float>);
+    const float* from = by_tap.const_data_ptr<float>();
+    float* to = by_point.mutable_data_ptr<float>();
+    parallel_for(
+        static_cast<std::int64_t>(cut.size()) * k, 8,
+        [&](std::int64_t begin, std::int64_t end) {
+            std::vector<const float*> rows(static_cast<std::size_t>(n_taps));
+            for (std::int64_t i = begin; i < end; ++i) {
+                const Panel& panel = cut[static_cast<std::size_t>(i / k)];
+                const std::int64_t width = panel.n_vectors * kLanes<float>, before = panel.offset * kLanes<float> * k;
+                for (std::int64_t tap = 0; tap < n_taps; ++tap) {
+                    const std::int64_t of = turned ? n_taps - 1 - tap : tap;
+                    rows[static_cast<std::size_t>(tap)] = from + before * n_taps + (of * k + i % k) * width;
                 }
+                kernel_to_points(rows.data(), static_cast<int>(side), basis.data(),
+                                 to + before * kPoints + i % k * width, k * width, width);
             }
-        }
-    }
-    return out;
-}
-
-/// [out, in, k, k] packed for products [tile][in] × [in][out], point by point.
-at::Tensor packed_kernel(const at::Tensor& weight) {
-    const std::int64_t n_out = weight.size(0), n_in = weight.size(1), taps = weight.size(2) * weight.size(3);
-    const at::Tensor points =
-        weight.contiguous().view({n_out * n_in, taps}).matmul(square_basis(weight.size(2), weight.options()).t());
-    const float* w = points.const_data_ptr<float>();
-    return pack<float>(kPoints, n_in, n_out, weight.options(), [=](std::int64_t to, std::int64_t from, std::int64_t p) {
-        return w[(to * n_in + from) * kPoints + p];
-    });
+        },
+        10.0 * static_cast<double>(kPoints * k) * static_cast<double>(columns));
+    return by_point;
 }
 
 /// Tiles that are worked on together: what they need stays near the processor.
@@ -93,7 +95,8 @@ public:
           at_once_(2 * tiles_at_once(k_step_ + column_step_)),
           cut_(panels(columns_, kLanes<float>)) {}
 
-    /// [point][k][padded columns]. How the work is cut depends on sizes alone, so that no thread count changes a digit.
+    /// [slice][point][k][padded columns], to be summed over slices. How the work is cut depends on sizes alone, so that no thread
+    /// count changes a digit.
     at::Tensor sums() const {
         constexpr std::int64_t kSlices = 4, kSmall = 250'000;
         const std::int64_t size = kPoints * k_ * column_step_;
@@ -111,7 +114,7 @@ public:
                 }
             }
         });
-        return sums.sum(0);
+        return sums;
     }
 
 private:
@@ -124,7 +127,7 @@ private:
 
     /// Large sums exist once: threads share the tiles, then the points.
     at::Tensor by_points() const {
-        at::Tensor sums = at::zeros({kPoints, k_, column_step_}, x_.options());
+        at::Tensor sums = at::zeros({1, kPoints, k_, column_step_}, x_.options());
         float* to = sums.mutable_data_ptr<float>();
         Buffers buffers(*this);
         for (std::int64_t first = 0; first < n_tiles_; first += at_once_) {
@@ -193,13 +196,21 @@ Winograd::Winograd(const at::Tensor& weight, const Grid& in)
       tiles_x_((in.width + result_ - 1) / result_) {}
 
 at::Tensor Winograd::forward(const at::Tensor& x, const float* start) const {
-    if (!packed_.defined()) packed_ = packed_kernel(weight_);
+    if (!packed_.defined()) {
+        const std::int64_t n_out = weight_.size(0), n_in = weight_.size(1), taps = kernel_ * kernel_;
+        packed_ = packed_kernel(kernel_, n_in, n_out, {weight_.const_data_ptr<float>(), n_in * taps, taps}, false,
+                                weight_.options());
+    }
     return convolved(x, packed_, weight_.size(0), start);
 }
 
 at::Tensor Winograd::input_gradient(const at::Tensor& of_result) const {
     packed_.reset();  // forward is over; a later one packs again
-    if (!packed_backward_.defined()) packed_backward_ = packed_kernel(weight_.transpose(0, 1).flip({2, 3}));
+    if (!packed_backward_.defined()) {
+        const std::int64_t n_out = weight_.size(0), n_in = weight_.size(1), taps = kernel_ * kernel_;
+        packed_backward_ = packed_kernel(kernel_, n_out, n_in, {weight_.const_data_ptr<float>(), taps, n_in * taps}, true,
+                                         weight_.options());
+    }
     return convolved(of_result, packed_backward_, weight_.size(1), nullptr);
 }
 
@@ -255,11 +266,22 @@ at::Tensor Winograd::convolved(const at::Tensor& x, const at::Tensor& packed, st
 
 at::Tensor Winograd::weight_gradient(const at::Tensor& of_result, const at::Tensor& x) const {
     const Tiling tiling{height_, width_, tiles_y_, tiles_x_, kernel_, result_};
-    const Products products(tiling, x, of_result);
-    const at::Tensor points = products.sums().narrow(2, 0, of_result.size(1));  // [point][in][out]
-    const std::int64_t k = x.size(1), columns = of_result.size(1);
-    const at::Tensor by_tap = square_basis(kernel_, x.options()).t().matmul(points.reshape({kPoints, k * columns}));
-    return by_tap.view({kernel_ * kernel_, k, columns}).permute({2, 1, 0}).reshape({columns, k, kernel_, kernel_});
+    const at::Tensor points = Products(tiling, x, of_result).sums();
+    const std::int64_t k = x.size(1), columns = of_result.size(1), taps = kernel_ * kernel_, row = padded<float>(columns);
+    const at::Tensor by_tap = at::empty({taps, k, row}, x.options());
+    const std::vector<float> basis = kernel_basis(kernel_);
+    const float* from = points.const_data_ptr<float>();
+    float* to = by_tap.mutable_data_ptr<float>();
+    parallel_for(
+        k, 8,
+        [&](std::int64_t begin, std::int64_t end) {
+            kernel_from_points(from + begin * row, points.size(0), kPoints * k * row, k * row,
+                               static_cast<int>(kernel_), basis.data(), to + begin * row, k * row, (end - begin) * row);
+        },
+        10.0 * static_cast<double>(kPoints * k * row));
+    at::Tensor gradient = at::empty({columns, k, kernel_, kernel_}, x.options());
+    unpack<float>(Taps::all(taps), k, columns, to, gradient.mutable_data_ptr<float>());
+    return gradient;
 }
 
 }  // namespace dv::temporal::fast

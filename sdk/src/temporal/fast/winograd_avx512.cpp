@@ -108,7 +108,77 @@ void gradients(const float* const* rows, std::int64_t channels, float* out, std:
     }
 }
 
+template <int kSide>
+void to_points(const float* const* taps, const float* basis, float* out, std::int64_t point_step, std::int64_t n) {
+    for (std::int64_t c = 0; c < n; c += kLane) {
+        V half[kTileSide * kSide];
+        for (int x = 0; x < kSide; ++x) {
+            V given[kSide];
+            for (int y = 0; y < kSide; ++y) given[y] = load(taps[y * kSide + x] + c, 0xffff);
+            for (int p = 0; p < kTileSide; ++p) {
+                V sum{};
+                for (int y = 0; y < kSide; ++y) sum += basis[p * kSide + y] * given[y];
+                half[p * kSide + x] = sum;
+            }
+        }
+        for (int p = 0; p < kTileSide; ++p) {
+            for (int q = 0; q < kTileSide; ++q) {
+                V sum{};
+                for (int x = 0; x < kSide; ++x) sum += basis[q * kSide + x] * half[p * kSide + x];
+                store(out + (p * kTileSide + q) * point_step + c, sum, 0xffff);
+            }
+        }
+    }
+}
+
+template <int kSide>
+void from_points(const float* in, std::int64_t n_slices, std::int64_t slice_step, std::int64_t point_step,
+                 const float* basis, float* out, std::int64_t tap_step, std::int64_t n) {
+    for (std::int64_t c = 0; c < n; c += kLane) {
+        V half[kSide * kTileSide];
+        for (int q = 0; q < kTileSide; ++q) {
+            V given[kTileSide];
+            for (int p = 0; p < kTileSide; ++p) {
+                const float* from = in + (p * kTileSide + q) * point_step + c;
+                V sum = load(from, 0xffff);
+                for (std::int64_t s = 1; s < n_slices; ++s) sum += load(from + s * slice_step, 0xffff);
+                given[p] = sum;
+            }
+            for (int y = 0; y < kSide; ++y) {
+                V sum{};
+                for (int p = 0; p < kTileSide; ++p) sum += basis[p * kSide + y] * given[p];
+                half[y * kTileSide + q] = sum;
+            }
+        }
+        for (int y = 0; y < kSide; ++y) {
+            for (int x = 0; x < kSide; ++x) {
+                V sum{};
+                for (int q = 0; q < kTileSide; ++q) sum += basis[q * kSide + x] * half[y * kTileSide + q];
+                store(out + (y * kSide + x) * tap_step + c, sum, 0xffff);
+            }
+        }
+    }
+}
+
 }  // namespace
+
+void kernel_to_points(const float* const* taps, int side, const float* basis, float* out, std::int64_t point_step,
+                      std::int64_t n) {
+    if (side == 3) {
+        to_points<3>(taps, basis, out, point_step, n);
+    } else {
+        to_points<5>(taps, basis, out, point_step, n);
+    }
+}
+
+void kernel_from_points(const float* in, std::int64_t n_slices, std::int64_t slice_step, std::int64_t point_step,
+                        int side, const float* basis, float* out, std::int64_t tap_step, std::int64_t n) {
+    if (side == 3) {
+        from_points<3>(in, n_slices, slice_step, point_step, basis, out, tap_step, n);
+    } else {
+        from_points<5>(in, n_slices, slice_step, point_step, basis, out, tap_step, n);
+    }
+}
 
 void tile_of_inputs(const float* const* rows, std::int64_t channels, float* out, std::int64_t point_step) {
     for (std::int64_t c = 0; c < channels; c += kLane) {

@@ -17,4 +17,12 @@ void tile_to_results(const float* in, std::int64_t point_step, int side, const f
 /// The adjoint of tile_to_results: side·side rows (null: zeros) → out[point · point_step + channel].
 void tile_of_gradients(const float* const* rows, int side, std::int64_t channels, float* out, std::int64_t point_step);
 
+/// side·side rows of n weights, n a multiple of 16 → out[point · point_step + i]. `basis` [6][side] on a line.
+void kernel_to_points(const float* const* taps, int side, const float* basis, float* out, std::int64_t point_step,
+                      std::int64_t n);
+
+/// Its adjoint, of the sum of n_slices: in[slice · slice_step + point · point_step + i] → out[tap · tap_step + i].
+void kernel_from_points(const float* in, std::int64_t n_slices, std::int64_t slice_step, std::int64_t point_step,
+                        int side, const float* basis, float* out, std::int64_t tap_step, std::int64_t n);
+
 }  // namespace dv::temporal::fast
