@@ -122,7 +122,7 @@ void FitLoop::train_epoch() {
 void FitLoop::open(std::optional<recording::StageRecording>& recording) {
     Experiment& e = run_.experiment;
     const std::int64_t n_left = (n_batches_ - run_.progress.batch_idx) * e.loader.batch_size;
-    recording.emplace(e.recording, "train", *e.model, std::min(loader_.n_samples(), n_left),
+    recording.emplace(e.recording, "train", *e.model, std::min(loader_->n_samples(), n_left),
                       std::map<std::string, std::string>{{"epoch", std::to_string(run_.progress.epoch)}});
 }
 
