@@ -9,7 +9,7 @@
 /// the member. Types are read off the member:
 ///
 ///     bool · integers · float, double · std::string · std::filesystem::path (relative to the manifest's folder)
-///     an enum class, with dv::choices naming its values in order        (text in the manifest)
+///     an enum class, with dv::choices naming its values in order        (text; "true" and "false": bools)
 ///     std::optional<T>, default dv::unset                               (absent unless given)
 ///     std::vector<T>, default dv::list(1, 2)                            (a list)
 ///     a struct with its own `params`, default dv::table                 (a nested table)
