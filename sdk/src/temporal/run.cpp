@@ -2,11 +2,14 @@
 
 #include <dv/error.hpp>
 
+#include "checkpointed_run.hpp"
 #include "fast/fast_executor.hpp"
 #include "paths.hpp"
 #include "reference_executor.hpp"
 #include "stage_executor.hpp"
 #include "stage_paths.hpp"
+
+#include <ATen/core/grad_mode.h>
 
 #include <string>
 
@@ -52,15 +55,22 @@ void check_state(const Circuit& circuit, const Sequence& sequence, const State& 
 
 }  // namespace
 
-Trajectory run(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options) {
-    check_sequence(circuit, sequence);
-    check_state(circuit, sequence, state);
+Trajectory run_with_graph(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options) {
     if (advances_by_stages(circuit)) return run_stages(circuit, sequence, std::move(state), options);
     switch (options.plan) {
         case Plan::fast: return run_fast(circuit, sequence, std::move(state), options);
         case Plan::reference: return run_reference(circuit, sequence, std::move(state), options);
     }
     throw Error("there is no such plan");
+}
+
+Trajectory run(const Circuit& circuit, const Sequence& sequence, State state, const RunOptions& options) {
+    check_sequence(circuit, sequence);
+    check_state(circuit, sequence, state);
+    const bool kept_for_a_gradient = at::GradMode::is_enabled();
+    if (kept_for_a_gradient && options.checkpoint_segments > 1)
+        return run_checkpointed(circuit, sequence, std::move(state), options);
+    return run_with_graph(circuit, sequence, std::move(state), options);
 }
 
 }  // namespace dv::temporal

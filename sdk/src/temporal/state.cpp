@@ -25,29 +25,36 @@ at::Tensor History::back(std::int64_t k) const {
     return k <= size() ? entries_[static_cast<std::size_t>(size() - k)] : at::Tensor();
 }
 
-void History::detach() {
+void History::each_tensor(const std::function<void(at::Tensor&)>& visit) {
     for (at::Tensor& entry : entries_) {
-        if (entry.defined()) entry = entry.detach();
+        if (entry.defined()) visit(entry);
     }
+}
+
+void History::detach() {
+    each_tensor([](at::Tensor& entry) { entry = entry.detach(); });
 }
 
 State State::detached() const {
     State cut = *this;
-    for (History& history : cut.layers) history.detach();
-    const auto detach = [](at::Tensor& tensor) {
-        if (tensor.defined()) tensor = tensor.detach();
+    cut.each_tensor([](at::Tensor& tensor) { tensor = tensor.detach(); });
+    return cut;
+}
+
+void State::each_tensor(const std::function<void(at::Tensor&)>& visit) {
+    const auto see = [&](at::Tensor& tensor) {
+        if (tensor.defined()) visit(tensor);
     };
-    for (at::Tensor& tensor : cut.membranes) detach(tensor);
-    for (at::Tensor& tensor : cut.adaptations) detach(tensor);
-    detach(cut.input);
-    for (std::vector<Knot>& knots : cut.knots) {
-        for (Knot& knot : knots) {
-            for (at::Tensor* tensor : {&knot.value, &knot.response, &knot.slope_before, &knot.slope_after})
-                detach(*tensor);
-            for (at::Tensor& slope : knot.slopes) detach(slope);
+    for (History& history : layers) history.each_tensor(visit);
+    for (at::Tensor& tensor : membranes) see(tensor);
+    for (at::Tensor& tensor : adaptations) see(tensor);
+    see(input);
+    for (std::vector<Knot>& of_layer : knots) {
+        for (Knot& knot : of_layer) {
+            for (at::Tensor* tensor : {&knot.value, &knot.response, &knot.slope_before, &knot.slope_after}) see(*tensor);
+            for (at::Tensor& slope : knot.slopes) see(slope);
         }
     }
-    return cut;
 }
 
 State initial_state(const Circuit& circuit) {

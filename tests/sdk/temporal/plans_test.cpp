@@ -1,4 +1,4 @@
-// The fast plan and the reference agree: outputs, gradients, states, recorded responses, probes.
+// The fast plan and the reference agree, in one go and in segments: outputs, gradients, states, recorded responses, probes.
 
 #include "fixtures.hpp"
 
@@ -76,9 +76,15 @@ void expect_same(const Result& found, const Result& expected, double tolerance) 
 }
 
 void expect_plans_agree(const RandomCircuit& made, const Sequence& sequence, const RunOptions& options = {},
-                        double tolerance = 1e-10) {
-    expect_same(run_with(Plan::fast, made, sequence, options), run_with(Plan::reference, made, sequence, options),
-                tolerance);
+                        double tolerance = 1e-10, const std::optional<State>& state = {}) {
+    const Result expected = run_with(Plan::reference, made, sequence, options, state);
+    expect_same(run_with(Plan::fast, made, sequence, options, state), expected, tolerance);
+    RunOptions in_segments = options;
+    in_segments.checkpoint_segments = 2 + sequence.batch() * sequence.n_timesteps() % 5;
+    for (const Plan plan : {Plan::reference, Plan::fast}) {
+        SCOPED_TRACE(testing::Message() << in_segments.checkpoint_segments << " segments, plan " << static_cast<int>(plan));
+        expect_same(run_with(plan, made, sequence, in_segments, state), expected, tolerance);
+    }
 }
 
 class Plans : public testing::TestWithParam<std::uint64_t> {
@@ -123,8 +129,7 @@ TEST_P(Plans, AgreeFromAStateThatIsHandedOn) {
     const Sequence sequence = film(2, 5);
     const State middle =
         run(made.circuit, sequence, initial_state(made.circuit), {.plan = Plan::reference}).state.detached();
-    expect_same(run_with(Plan::fast, made, sequence, {}, middle), run_with(Plan::reference, made, sequence, {}, middle),
-                1e-10);
+    expect_plans_agree(made, sequence, {}, 1e-10, middle);
 }
 
 TEST_P(Plans, AgreeWhereOperationsAreSkippedOnAbsentInput) {
@@ -147,8 +152,7 @@ TEST_P(Plans, AgreeWhenAFirstSignalCountsForEver) {
         options.probes.push_back({l, (GetParam() + l) % made.circuit.layers[l].operations.size()});
     Sequence sequence = film(2, 1).shown_for(9);
     sequence.idle_timesteps = GetParam() % 3 == 0 ? 2 : 0;
-    expect_same(run_with(Plan::fast, made, sequence, options, state),
-                run_with(Plan::reference, made, sequence, options, state), 1e-10);
+    expect_plans_agree(made, sequence, options, 1e-10, state);
 }
 
 /// The same circuit with the numbers' type changed: its parameters are leaves of their own.

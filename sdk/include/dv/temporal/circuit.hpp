@@ -195,6 +195,9 @@ struct Circuit {
     /// tableau needs (run.hpp). Lags say it already; this says what was meant by them.
     UpdateOrder update_order = UpdateOrder::sequential;
     HistoryInterpolation interpolation = HistoryInterpolation::by_order;
+    /// Of a circuit that draws random numbers from other than LibTorch's own generators (the readout's dropout): returns what
+    /// later puts its draws back to where they stand now. Steps that are walked twice draw the same numbers then.
+    std::function<std::function<void()>()> bookmark_draws = {};
 
     /// The grid that layer `l` gets: the input's behind `front`, or what the layer before passes on.
     Grid input_of(std::size_t l) const;

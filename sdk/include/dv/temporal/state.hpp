@@ -18,6 +18,8 @@ public:
     /// Oldest first.
     const std::vector<at::Tensor>& entries() const { return entries_; }
     void detach();
+    /// Every entry that is present, oldest first; may be replaced.
+    void each_tensor(const std::function<void(at::Tensor&)>& visit);
     /// The first signal that is stored counts as stored for ever before.
     void hold_first() { holds_first_ = true; }
     /// Whether that first signal has yet to come.
@@ -53,6 +55,8 @@ struct State {
 
     /// The same values, cut from the autograd graph.
     State detached() const;
+    /// Every tensor that is there, always in the same order; may be replaced.
+    void each_tensor(const std::function<void(at::Tensor&)>& visit);
 };
 
 /// Nothing stored anywhere.
