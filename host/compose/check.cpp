@@ -46,6 +46,15 @@ bool names_a_secret(std::string_view key) {
     return std::any_of(std::begin(kSecrets), std::end(kSecrets), [&](std::string_view s) { return key == s || key.ends_with(std::string("_").append(s)); });
 }
 
+/// The place, without the value that an override would show.
+Source without_secret(Source where) {
+    const std::size_t equals = where.origin.find('=');
+    if (where.kind != Source::Kind::command_line || equals == std::string::npos) return where;
+    const std::string_view path = std::string_view(where.origin).substr(0, equals);
+    if (names_a_secret(path.substr(path.rfind('.') + 1)) || holds_a_password(std::string_view(where.origin).substr(equals))) where.origin.resize(equals);
+    return where;
+}
+
 /// Walks one manifest. Each function gets the node in place, puts defaults into it, and notes problems.
 class Checker {
 public:
@@ -55,7 +64,7 @@ public:
     ExitCode code() const { return code_; }
 
     void problem(const Source& where, const std::string& context, const std::string& message) {
-        problems_.push_back({where, "[" + context + "] " + message});
+        problems_.push_back({without_secret(where), "[" + context + "] " + message});
     }
 
     /// A table with `type` and parameters; `keys` are the host's own. `context` is its path in the manifest.

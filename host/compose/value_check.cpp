@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <string_view>
 
 namespace dvhost::compose {
 
@@ -59,15 +58,7 @@ std::optional<std::string> enumeration_problem(const Node& value, const Paramete
     return choice_problem(value, schema);
 }
 
-/// "scheme://user:password@host": not shown, because it is not to be read.
-bool holds_a_password(std::string_view text) {
-    const std::size_t scheme = text.find("://");
-    if (scheme == std::string_view::npos) return false;
-    const std::string_view host = text.substr(scheme + 3, text.find_first_of("/?#", scheme + 3) - scheme - 3);
-    const std::size_t at = host.rfind('@');
-    return at != std::string_view::npos && host.find(':') < at;
-}
-
+/// The value itself is not shown: it is not to be read.
 std::optional<std::string> text_problem(const Node& value, const ParameterSchema& schema) {
     if (!value.is_string()) return wrong_type(value, "a string");
     if (!holds_a_password(value.as_string())) return choice_problem(value, schema);
@@ -76,6 +67,14 @@ std::optional<std::string> text_problem(const Node& value, const ParameterSchema
 }
 
 }  // namespace
+
+bool holds_a_password(std::string_view text) {
+    const std::size_t scheme = text.find("://");
+    if (scheme == std::string_view::npos) return false;
+    const std::string_view host = text.substr(scheme + 3, text.find_first_of("/?#", scheme + 3) - scheme - 3);
+    const std::size_t at = host.rfind('@');
+    return at != std::string_view::npos && host.find(':') < at;
+}
 
 std::optional<std::string> scalar_problem(const Node& value, const ParameterSchema& schema) {
     switch (schema.type) {

@@ -107,6 +107,11 @@ TEST_F(BadInput, AddressesWithPasswordsHaveNoPlaceInAManifest) {
     const Result result = check_with("type = \"csv\"", "type = \"csv\"\nname = \"https://me:hunter2@host/a\"");
     expect(result, 65, HasSubstr("m.toml:40:8: [logger.0] 'name' is an address with a password in it"));
     EXPECT_THAT(result.err + result.out, Not(HasSubstr("hunter2")));
+    for (const std::string override : {"logger.0.name=\"https://me:hunter2@host\"", "logger.0.api_key=\"hunter2\""}) {
+        const Result given = check({override});
+        expect(given, 65, HasSubstr("command line (-o " + override.substr(0, override.find('=')) + ")"));
+        EXPECT_THAT(given.err + given.out, Not(HasSubstr("hunter2")));
+    }
     const Result harmless = check({"run.name=\"https://host:80/a@b\"", "logger.0.name=\"https://me@host\"", "logger.0.prefix=\"a:b@c\""});
     EXPECT_EQ(harmless.code, 0) << harmless.err;
 }
