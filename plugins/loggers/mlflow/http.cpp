@@ -21,6 +21,12 @@ std::string environment(const char* name) {
     return value != nullptr ? value : "";
 }
 
+/// libcurl knows https_proxy, HTTPS_PROXY, no_proxy and NO_PROXY, but of http_proxy only the small letters, because a web
+/// server hands a visitor's header on as HTTP_PROXY. MLflow's own client takes both, and we serve nobody.
+std::string proxy_for(const std::string& url) {
+    return url.starts_with("http://") && environment("http_proxy").empty() ? environment("HTTP_PROXY") : std::string();
+}
+
 std::size_t take_body(char* data, std::size_t size, std::size_t count, void* out) {
     auto& body = *static_cast<std::string*>(out);
     if (body.size() + size * count > kLongestBody) return 0;  // ends the request
@@ -123,6 +129,8 @@ Reply Http::perform(const std::string& url, const std::vector<std::string>& head
     for (const std::string& header : headers) list.reset(::curl_slist_append(list.release(), header.c_str()));
     Reply reply;
     ::curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+    const std::string proxy = proxy_for(url);
+    ::curl_easy_setopt(curl, CURLOPT_PROXY, proxy.empty() ? nullptr : proxy.c_str());
     ::curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
     ::curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply.body);
     const CURLcode code = ::curl_easy_perform(curl);

@@ -31,8 +31,8 @@ struct Access {
 /// One thread at a time, but for abandon().
 class Http {
 public:
-    /// `timeout` [s] for a whole request, 10 s at most of it to connect. libcurl's own variables (https_proxy, ...)
-    /// count too.
+    /// `timeout` [s] for a whole request, 10 s at most of it to connect. http_proxy, https_proxy and no_proxy
+    /// count, in small or large letters.
     Http(Access access, double timeout);
     ~Http();
 
