@@ -1,10 +1,11 @@
-"""What logging 1000 scalars a step costs the training thread: our loggers and Lightning's, in turn.
+"""What logging 1000 scalars a step costs the training thread: our loggers and Lightning's, in turn, several times; medians of the rounds.
 
-    side_by_side.py <bench_logging> <python with Lightning and TensorBoard> [--steps 200] [--pause MS]
+    side_by_side.py <bench_logging> <python with Lightning and TensorBoard> [--steps 200] [--pause MS] [--rounds N]
 """
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 
@@ -16,6 +17,7 @@ arguments.add_argument("program")
 arguments.add_argument("python")
 arguments.add_argument("--steps", type=int, default=200)
 arguments.add_argument("--pause", type=float, default=10, help="between two rows [ms], as if something trained")
+arguments.add_argument("--rounds", type=int, default=3)
 given = arguments.parse_args()
 
 
@@ -27,12 +29,17 @@ def measure(command, loggers):
 
 
 script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lightning_loggers.py")
-lightning = {kind: measure([given.python, "-W", "ignore", script], [kind]) for kind in THEIRS}
+rounds = []
+for _ in range(given.rounds):
+    rounds.append({("Lightning", kind): measure([given.python, "-W", "ignore", script], [kind]) for kind in THEIRS})
+    rounds[-1] |= {("dvhost", *loggers): measure([given.program], loggers) for loggers in OURS}
+medians = {who: {key: statistics.median(r[who][key] for r in rounds) for key in rounds[0][who]} for who in rounds[0]}
+lightning = {kind: medians["Lightning", kind] for kind in THEIRS}
 print(f"{'':28}{'CPU':>12}{'median':>12}{'99 %':>12}{'bytes':>10}{'times less CPU than Lightning':>32}")
 for kind in THEIRS:
     t = lightning[kind]
     print(f"{'Lightning ' + kind:28}{t['cpu_ns']:9.1f} ns{t['p50_ns']:9.1f} ns{t['p99_ns']:9.1f} ns{t['bytes'] / t['scalars']:10.1f}")
 for loggers in OURS:
-    t = measure([given.program], loggers)
+    t = medians["dvhost", *loggers]
     less = ", ".join(f"{lightning[k]['cpu_ns'] / t['cpu_ns']:.0f} ({k})" for k in loggers if k in lightning)
     print(f"{'dvhost ' + ' + '.join(loggers):28}{t['cpu_ns']:9.1f} ns{t['p50_ns']:9.1f} ns{t['p99_ns']:9.1f} ns{t['bytes'] / t['scalars']:10.1f}{less:>32}", flush=True)

@@ -75,12 +75,12 @@ Replay replay(const SpoolFolder& folder, std::vector<ReplayedLogger> loggers, co
 
     Player player(sinks, folder, manifest);
     std::uint64_t expected = from.value_or(Place{}).segment;
-    for (const std::uint64_t number : folder.segments()) {
+    for (const auto& [number, file] : folder.segments()) {
         if (!from || number < from->segment) continue;
         if (number > expected) warn("some of what was logged was dropped on the way (logging.on_full) or is missing from " + folder.path().string());
         expected = number + 1;
         try {
-            player.play(*Segment::open(folder.segment(number)), number, *from);
+            player.play(*Segment::open(file), number, *from);
         } catch (const dv::IoError& problem) {
             warn(std::string(problem.what()) + "; it is left out");
         }

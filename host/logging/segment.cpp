@@ -17,13 +17,14 @@ namespace dvhost::logging {
 struct Segment::Header {
     char magic[8];
     std::uint32_t capacity;
-    std::uint32_t end;  // records in use + 1; 0: still being written
-    std::uint64_t unused[2];
+    std::uint32_t end;     // records in use + 1; 0: still being written
+    std::uint64_t number;  // place in the order + 1; 0: not in use
+    std::uint64_t unused;
 };
 
 namespace {
 
-constexpr char kMagic[] = {'D', 'V', 'S', 'P', 'O', 'O', 'L', '1'};
+constexpr char kMagic[] = {'D', 'V', 'S', 'P', 'O', 'O', 'L', '2'};
 constexpr std::uint64_t kInMemory = std::uint64_t{1} << 63;  // in a blob's offset: it could not be written
 
 [[noreturn]] void fail(const std::string& what, const std::filesystem::path& file, int reason) {
@@ -97,7 +98,7 @@ std::unique_ptr<Segment> Segment::make(std::filesystem::path path, std::uint32_t
         fail("cannot map", path, reason);
     }
     touch(memory, bytes);
-    Header head{{}, n_records, 0, {}};
+    Header head{{}, n_records, 0, 0, 0};
     std::memcpy(head.magic, kMagic, sizeof kMagic);
     std::memcpy(memory, &head, sizeof head);
     return std::unique_ptr<Segment>(new Segment(std::move(path), memory, bytes));
@@ -135,6 +136,17 @@ Segment::~Segment() {
 std::uint32_t Segment::end() const {
     const std::uint32_t end = std::atomic_ref(header().end).load(std::memory_order_acquire);
     return end == 0 || end > capacity_ ? capacity_ : end - 1;
+}
+
+void Segment::set_number(std::uint64_t number) {
+    std::atomic_ref(header().number).store(number + 1, std::memory_order_release);
+}
+
+std::optional<std::uint64_t> Segment::number_of(const std::filesystem::path& path) {
+    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Header head{};
+    if (file.fd < 0 || !read_all(file.fd, &head, sizeof head, 0) || std::memcmp(head.magic, kMagic, sizeof kMagic) != 0) return std::nullopt;
+    return head.number == 0 ? std::nullopt : std::optional(head.number - 1);
 }
 
 void Segment::close_at(std::uint32_t n_records) {
@@ -194,13 +206,8 @@ std::string Segment::blob(std::uint64_t offset) const {
     return bytes;
 }
 
-void Segment::rename(const std::filesystem::path& file) {
-    if (!is_file()) return;
-    if (::rename(file_.c_str(), file.c_str()) != 0) fail("cannot rename", file_, errno);
-    file_ = file;
-}
-
 void Segment::clear() {
+    std::atomic_ref(header().number).store(0, std::memory_order_release);  // first: who is killed here leaves no half of it
     std::memset(records_, 0, std::size_t{capacity_} * sizeof(Record));
     std::atomic_ref(header().end).store(0, std::memory_order_release);
     const std::lock_guard lock(blobs_);

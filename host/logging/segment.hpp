@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,12 @@ public:
     Record* records() const { return records_; }
     bool is_file() const { return !file_.empty(); }
 
+    /// Its place in the order of segments, once it has one: said in the segment, because naming a file would cost the training thread a
+    /// system call.
+    void set_number(std::uint64_t number);
+    /// Of a segment's file; nothing: not in use, or no segment.
+    static std::optional<std::uint64_t> number_of(const std::filesystem::path& file);
+
     /// How many records are in use once the writer has gone on to the next segment; capacity() before. [any]
     std::uint32_t end() const;
     void close_at(std::uint32_t n_records);
@@ -45,8 +52,6 @@ public:
     /// Throws dv::Error when they are not there. [any]
     std::string blob(std::uint64_t offset) const;
 
-    /// Gives the file another name. Throws dv::IoError.
-    void rename(const std::filesystem::path& file);
     /// Empty again, to be written anew.
     void clear();
     /// Takes the files away.

@@ -140,18 +140,12 @@ bool Spool::next_segment(std::uint32_t n_records, bool may_be_dropped) {
     lock.unlock();
     const std::uint64_t number = next_number_++;
     if (!fresh) fresh = new_segment(std::max(n_records, Segment::kRecords));
-    if (fresh->is_file()) {
-        try {
-            fresh->rename(folder_->segment(number));
-        } catch (const dv::IoError&) {
-            // The folder is gone: what is written goes nowhere, and is read from the mapping all the same.
-        }
-    }
+    fresh->set_number(number);
     lock.lock();
     if (writing_ != nullptr) writing_->close_at(used_);
     writing_ = fresh.get();
     used_ = 0;
-    live_.push_back({number, std::move(fresh), {}});
+    live_.push_back({number, std::move(fresh), {}, 0});
     n_waiting_ = count_waiting();
     return true;
 }
@@ -185,7 +179,7 @@ void Spool::drop_oldest() {
 std::unique_ptr<Segment> Spool::new_segment(std::uint32_t n_records) {
     if (folder_) {
         try {
-            return Segment::make(folder_->spare(1'000'000 + next_number_), n_records);
+            return Segment::make(folder_->segment_file(next_file_++), n_records);
         } catch (const dv::IoError& problem) {
             if (!warned_) {
                 warn_(std::string(problem.what()) + "; what is logged from here on is kept in memory, at most " +
@@ -242,8 +236,7 @@ bool Spool::resolve(std::span<Record> row) {
     {
         const std::lock_guard lock(mutex_);
         const auto here = std::ranges::find(live_, reading_number_, &Live::number);
-        ask = std::move(here->values.front());
-        here->values.pop_front();
+        ask = std::move(here->values[here->n_asked++]);
     }
     std::uint32_t head = kFailedRow;
     try {
@@ -291,11 +284,12 @@ void Spool::prepare() {
     while (true) {
         {
             const std::lock_guard lock(mutex_);
+            live_.reserve(live_.size() + 2 * kSpares);
             if (spares_.size() >= kSpares) return;
         }
         std::unique_ptr<Segment> spare;
         try {
-            spare = folder_ ? Segment::make(folder_->spare(next_spare_++)) : Segment::make_in_memory();
+            spare = folder_ ? Segment::make(folder_->segment_file(next_file_++)) : Segment::make_in_memory();
         } catch (const dv::Error&) {
             return;  // the training thread meets the same, and says so when it needs one
         }

@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -64,7 +63,7 @@ public:
     std::string_view name(const Record& number) { return tags_->name(tag_of(number)); }  ///< [io]
     /// What lies before `place` is not needed any more. [io]
     void release(Place place);
-    /// Makes segments ahead, so that the training thread need not. [io]
+    /// Makes segments, and room for them, ahead, so that the training thread need not. [io]
     void prepare();
 
     /// Rows that found no room, since the beginning. [any]
@@ -78,7 +77,8 @@ private:
     struct Live {
         std::uint64_t number;
         std::unique_ptr<Segment> segment;
-        std::deque<loops::Values> values;  // of its waiting rows, in order
+        std::vector<loops::Values> values;  // of its waiting rows, in order
+        std::size_t n_asked = 0;            // of these
     };
 
     Record* reserve(std::uint32_t n_records, bool may_be_dropped);
@@ -111,15 +111,15 @@ private:
     Segment* reading_ = nullptr;
     std::uint64_t reading_number_ = 0;
     std::uint32_t read_index_ = 0;
-    std::uint64_t next_spare_ = 0;
 
     std::mutex mutex_;  // guards live_ and spares_
     std::condition_variable room_;
-    std::deque<Live> live_;  // oldest first: read but not released, being read, waiting, being written
+    std::vector<Live> live_;  // oldest first: read but not released, being read, waiting, being written
     std::vector<std::unique_ptr<Segment>> spares_;
     std::uint64_t read_up_to_ = 0;  // reading_number_, for the training thread
     std::atomic<std::size_t> n_waiting_{0};
     std::atomic<std::uint64_t> dropped_rows_{0};
+    std::atomic<std::uint64_t> next_file_{0};  // names for segments' files
 };
 
 }  // namespace dvhost::logging

@@ -1,5 +1,7 @@
 #include "logging/spool_folder.hpp"
 
+#include "logging/segment.hpp"
+
 #include <dv/error.hpp>
 
 #include <fcntl.h>
@@ -45,20 +47,16 @@ std::optional<std::string> content(const fs::path& file) {
 
 }  // namespace
 
-fs::path SpoolFolder::segment(std::uint64_t number) const { return folder_ / (six_digits(number) + ".seg"); }
-fs::path SpoolFolder::spare(std::uint64_t number) const { return folder_ / ("spare-" + std::to_string(number) + ".seg"); }
+fs::path SpoolFolder::segment_file(std::uint64_t id) const { return folder_ / (six_digits(id) + ".seg"); }
 
-std::vector<std::uint64_t> SpoolFolder::segments() const {
-    std::vector<std::uint64_t> numbers;
+std::map<std::uint64_t, fs::path> SpoolFolder::segments() const {
+    std::map<std::uint64_t, fs::path> found;
     std::error_code unreadable;
     for (const auto& entry : fs::directory_iterator(folder_, unreadable)) {
-        const std::string name = entry.path().filename().string();
-        std::uint64_t number = 0;
-        const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
-        if (read.ec == std::errc{} && std::string_view(read.ptr) == ".seg") numbers.push_back(number);
+        if (entry.path().extension() != ".seg") continue;
+        if (const auto number = Segment::number_of(entry.path())) found.emplace(*number, entry.path());
     }
-    std::ranges::sort(numbers);
-    return numbers;
+    return found;
 }
 
 void SpoolFolder::write_cursor(const std::string& place, const Cursor& at) const {

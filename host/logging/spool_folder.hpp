@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace dvhost::logging {
 
@@ -23,11 +23,11 @@ public:
     explicit SpoolFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
     const std::filesystem::path& path() const { return folder_; }
-    std::filesystem::path segment(std::uint64_t number) const;
-    std::filesystem::path spare(std::uint64_t number) const;
+    /// A name for the file of a segment; it says nothing about the segment's place in the order.
+    std::filesystem::path segment_file(std::uint64_t id) const;
     std::filesystem::path tags() const { return folder_ / "tags"; }
-    /// The numbers of the segments that are there, ascending.
-    std::vector<std::uint64_t> segments() const;
+    /// The segments in use, by their number.
+    std::map<std::uint64_t, std::filesystem::path> segments() const;
 
     /// `place` is the logger's in the manifest, "logger.0". Replaced as a whole. Throws dv::IoError.
     void write_cursor(const std::string& place, const Cursor& cursor) const;

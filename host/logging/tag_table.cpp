@@ -31,20 +31,21 @@ const std::vector<std::uint32_t>& TagTable::numbers(const loops::Names& names) {
     Known& fresh = known_[next_known_++ % known_.size()];
     fresh.names = names;
     fresh.numbers.clear();
+    fresh.numbers.reserve(names->size());
+    numbers_.reserve(numbers_.size() + names->size());
     for (const std::string& name : *names) fresh.numbers.push_back(number(name));
     write_new();
     return fresh.numbers;
 }
 
 std::uint32_t TagTable::number(const std::string& name) {
-    const auto [at, is_new] = numbers_.try_emplace(name, static_cast<std::uint32_t>(numbers_.size()));
-    if (is_new) {
-        const auto length = static_cast<std::uint32_t>(name.size());
-        new_.append(reinterpret_cast<const char*>(&length), sizeof length).append(name);
-        const std::lock_guard lock(mutex_);
-        names_.push_back(name);
-    }
-    return at->second;
+    if (const auto known = numbers_.find(name); known != numbers_.end()) return known->second;
+    const auto length = static_cast<std::uint32_t>(name.size());
+    new_.append(reinterpret_cast<const char*>(&length), sizeof length).append(name);
+    const std::lock_guard lock(mutex_);
+    const auto fresh = static_cast<std::uint32_t>(numbers_.size());
+    numbers_.emplace(names_.emplace_back(name), fresh);
+    return fresh;
 }
 
 /// In one write; a torn one is taken back, because numbers are places in the file.

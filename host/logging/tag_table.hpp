@@ -45,10 +45,10 @@ private:
     std::string new_;  // entries for the file
     std::array<Known, 4> known_;  // rows of a step, of an epoch, of a validation, and one more
     std::size_t next_known_ = 0;
-    std::unordered_map<std::string, std::uint32_t> numbers_;
+    std::unordered_map<std::string_view, std::uint32_t> numbers_;  // keys lie in names_
 
-    std::mutex mutex_;                // guards names_
-    std::deque<std::string> names_;   // by number
+    std::mutex mutex_;               // guards names_
+    std::deque<std::string> names_;  // by number
     std::vector<const std::string*> seen_;  // the log thread's view of names_
 };
 

@@ -220,12 +220,12 @@ TEST_F(SpoolTest, WhatAnotherProcessLeftIsNotWrittenOver) {
         Spool killed = make();
         put(killed, 1);
     }
-    const auto before = std::filesystem::file_size(SpoolFolder(folder).segment(0));
+    const auto before = std::filesystem::file_size(SpoolFolder(folder).segments().at(0));
     Spool spool = make();
     put(spool, 2);
     EXPECT_THAT(read_all(spool), ElementsAre("2:a=2,b=20"));
     EXPECT_THAT(warnings, ElementsAre(HasSubstr("logs recover")));
-    EXPECT_EQ(std::filesystem::file_size(SpoolFolder(folder).segment(0)), before);
+    EXPECT_EQ(std::filesystem::file_size(SpoolFolder(folder).segments().at(0)), before);
 }
 
 TEST_F(SpoolTest, CursorsAndOutcomeAreReadBack) {
