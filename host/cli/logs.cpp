@@ -48,8 +48,7 @@ int deliver(const Request& request) {
     loaded.plugins.shut_down();
     std::cout << "handed over " << report.rows << " rows\n";
     for (const logging::LoggerFailure& f : report.failures) {
-        log.error(f.label + " lost " + std::to_string(f.lost_rows) + " rows: " + f.text +
-                  (f.kept ? "; they are kept, and `dvhost logs sync` hands them over again" : ""));
+        log.error(f.line(request.run));
     }
     return report.failures.empty() ? 0 : static_cast<int>(ExitCode::running);
 }

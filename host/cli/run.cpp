@@ -1,6 +1,7 @@
 #include "cli/run.hpp"
 
 #include "cli/closing_table.hpp"
+#include "cli/errors.hpp"
 #include "compose/composition.hpp"
 
 #include <unistd.h>
@@ -20,6 +21,19 @@ std::unique_ptr<compose::Composition> composed(compose::Checked checked, registr
         throw compose::CreateError(error.what());
     }
 }
+
+namespace {
+
+/// The thread that a logger holds cannot be ended, and what it uses cannot be taken apart: when all else is safe, and said, the process
+/// ends as it stands.
+[[noreturn]] void leave(const compose::Composition& composition, logging::HostLog& log, int code) {
+    for (const std::string& loss : composition.losses()) log.error(loss);
+    std::cout.flush();
+    std::cerr.flush();
+    _exit(code);
+}
+
+}  // namespace
 
 int run_manifest(const ManifestOptions& options, const compose::ResumeRequest& resume, const std::filesystem::path& predictions) {
     logging::Console console(STDERR_FILENO);
@@ -41,7 +55,12 @@ int run_manifest(const ManifestOptions& options, const compose::ResumeRequest& r
         } catch (...) {
             console.status({});
             log.error("the run did not finish; what there is lies in " + composition->run_dir().string());
+            if (composition->has_stuck_logger()) leave(*composition, log, report_current_exception());
             throw;
+        }
+        if (composition->has_stuck_logger()) {
+            const int signal = composition->stopped_by();
+            leave(*composition, log, signal != 0 ? 128 + signal : static_cast<int>(ExitCode::running));
         }
         losses = composition->losses();
     }

@@ -384,7 +384,7 @@ loops::RunSummary Composition::run() {
     });
     checkpoints_->finish();
     save_trained();
-    log_thread_->finish("success");
+    finish_log("success");
     return trainer_->summary();
 }
 
@@ -394,12 +394,20 @@ void Composition::ending_log(Body&& body) {
     try {
         body();
     } catch (const loops::Interrupted&) {
-        log_thread_->finish("interrupted");
+        finish_log("interrupted");
         throw;
     } catch (...) {
-        log_thread_->finish("failed");
+        finish_log("failed");
         throw;
     }
+}
+
+/// Ctrl-C ends the wait, not the process: what is not handed over stays in the spool, and the run says so.
+void Composition::finish_log(const std::string& outcome) {
+    const loops::SignalScope signals("\ndvhost: not waiting for the loggers any longer (again: ending at once)\n");
+    log_thread_->finish(outcome, logging::Patience(keys_of<LoggingKeys>(role("logging")).finish_timeout,
+                                                   [] { return loops::received_signal() != 0; }));
+    if (log_thread_->is_stuck()) stopped_by_ = loops::received_signal();
 }
 
 /// What was trained, for other programs.
@@ -415,9 +423,7 @@ void Composition::save_trained() {
 std::vector<std::string> Composition::losses() const {
     std::vector<std::string> out = left_out_;
     for (const logging::LoggerFailure& f : log_thread_->failures()) {
-        out.push_back(f.label + (f.switched_off ? " was switched off" : " failed") + " and lost " +
-                      std::to_string(f.lost_rows) + " rows: " + f.text +
-                      (f.kept ? "; they are kept, and `dvhost logs sync " + run_dir_.string() + "` hands them over again" : ""));
+        out.push_back(f.line(run_dir_));
     }
     for (const std::string& failure : checkpoints_->finish()) out.push_back(failure);
     for (const auto& callback : tolerant_) {

@@ -42,6 +42,10 @@ public:
     loops::RunSummary run();
     /// After run(): what was lost on the way; empty when all went well.
     std::vector<std::string> losses() const;
+    /// After run(), also when it threw: a logger does not come back, and taking this object apart would wait for it.
+    bool has_stuck_logger() const { return log_thread_->is_stuck(); }
+    /// After run(): the signal that ended the wait for such a logger; 0: none.
+    int stopped_by() const { return stopped_by_; }
 
     const std::filesystem::path& run_dir() const { return run_dir_; }
     const manifest::Node& manifest() const { return checked_.manifest; }
@@ -72,6 +76,7 @@ private:
     loops::TrainerOptions trainer_options() const;
     bool has_stage(std::string_view name) const;
     void save_trained();
+    void finish_log(const std::string& outcome);
     const manifest::Node& role(const char* name) const { return *checked_.manifest.find(name); }
     /// The host's own keys of a table.
     template <class Keys>
@@ -92,6 +97,7 @@ private:
     StartPoint start_;
     std::optional<checkpoint::PickleValue> resumed_;  // what start_ names
     ProfileRequest profile_;
+    int stopped_by_ = 0;
     loops::Experiment experiment_;
     std::unique_ptr<loops::Trainer> trainer_;
     std::unique_ptr<Checkpoints> checkpoints_;

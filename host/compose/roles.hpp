@@ -290,12 +290,16 @@ struct RecorderKeys {
 struct LoggingKeys {
     logging::OnFull on_full{};
     std::int64_t spool_mb = 64;
+    double finish_timeout = 60.0;
     static constexpr auto params = dv::schema(
         dv::p("on_full", &LoggingKeys::on_full, logging::OnFull::grow,
               "when more than spool_mb waits for the loggers: it grows on disk; training waits; the oldest rows are dropped; or rows are "
               "thinned out before it comes to that",
               dv::choices{"grow", "block", "drop_oldest", "downsample"}),
-        dv::p("spool_mb", &LoggingKeys::spool_mb, 64, "how much may wait; each number takes 32 bytes", dv::unit{"MiB"}, dv::range{2, 1e6}));
+        dv::p("spool_mb", &LoggingKeys::spool_mb, 64, "how much may wait; each number takes 32 bytes", dv::unit{"MiB"}, dv::range{2, 1e6}),
+        dv::p("finish_timeout", &LoggingKeys::finish_timeout, 60.0,
+              "for the loggers at the end of the run; one that has not come back then is left, and `dvhost logs sync` hands over what it lacks",
+              dv::unit{"s"}, dv::above{0}));
 };
 
 struct LoggerKeys {

@@ -30,7 +30,10 @@ void LogThread::start_if_needed() {
     thread_ = std::thread([this] { work(); });
 }
 
-LogThread::~LogThread() { finish("failed"); }
+LogThread::~LogThread() {
+    finish("failed");
+    if (thread_.joinable()) thread_.join();
+}
 
 // --- [step] --------------------------------------------------------------------------------------------------------------------
 
@@ -94,7 +97,12 @@ void LogThread::work() {
             last = closing_;
         }
         deliver_all();
-        if (last) return report_dropped();
+        if (last) {
+            report_dropped();
+            const std::lock_guard lock(mutex_);
+            has_delivered_ = true;
+            return delivered_.notify_all();
+        }
         if (monotonic() - last_save_ >= kSaveEvery) save_progress();
         spool_->prepare();
     }
@@ -136,17 +144,15 @@ void LogThread::report_dropped() {
 
 // --- The end -------------------------------------------------------------------------------------------------------------------
 
-void LogThread::finish(const std::string& outcome) {
+void LogThread::finish(const std::string& outcome, const Patience& patience) {
     if (finished_ || !spool_) return;
     finished_ = true;
-    {
-        const std::lock_guard lock(mutex_);
-        closing_ = true;
+    if (wait_for_delivery(patience)) {
+        // The thread is gone; what follows is still one call at a time per logger.
+        sinks_.finish(outcome, patience);
+    } else {
+        sinks_.give_up(patience);
     }
-    wake();
-    if (thread_.joinable()) thread_.join();
-    // The thread is gone; what follows is still one call at a time per logger.
-    sinks_.finish(outcome);
     warn_of_dropped();
     const SpoolFolder* folder = spool_->folder();
     if (folder == nullptr) return;
@@ -156,6 +162,17 @@ void LogThread::finish(const std::string& outcome) {
     } catch (const dv::IoError& problem) {
         warn_(problem.what());
     }
+}
+
+bool LogThread::wait_for_delivery(const Patience& patience) {
+    std::unique_lock lock(mutex_);
+    closing_ = true;
+    wake();
+    if (!thread_.joinable()) return true;
+    if (!patience.wait(lock, delivered_, [this] { return has_delivered_; })) return false;
+    lock.unlock();
+    thread_.join();
+    return true;
 }
 
 void LogThread::warn_of_dropped() const {

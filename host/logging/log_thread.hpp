@@ -43,8 +43,12 @@ public:
     void flush();
 
     /// Delivers what is left, flushes and finalizes every logger, ends the thread. Afterwards nothing may be logged. The spool goes
-    /// away unless a logger lost something that it still holds. [main]
-    void finish(const std::string& outcome);
+    /// away unless a logger lost something that it still holds. Loggers that have not come back when `patience` ends are given up:
+    /// what they lack stays in the spool. [main]
+    void finish(const std::string& outcome, const Patience& patience = {});
+    /// After finish(): a logger was given up and may still be in a call. The destructor waits for it; a process that must not wait ends
+    /// without destroying anything.
+    bool is_stuck() const { return sinks_.is_stuck(); }
     /// After finish(): the loggers that lost something.
     std::vector<LoggerFailure> failures() const { return sinks_.failures(); }
 
@@ -55,6 +59,7 @@ private:
     void wake();
     void work();
     void deliver_all();
+    bool wait_for_delivery(const Patience& patience);
     void save_progress();
     void report_dropped();
     void warn_of_dropped() const;
@@ -71,7 +76,9 @@ private:
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    bool closing_ = false;  // under mutex_
+    bool closing_ = false;       // under mutex_
+    bool has_delivered_ = false;  // under mutex_
+    std::condition_variable delivered_;
     bool finished_ = false;
     std::thread thread_;
 };

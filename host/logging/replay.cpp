@@ -85,7 +85,7 @@ Replay replay(const SpoolFolder& folder, std::vector<ReplayedLogger> loggers, co
             warn(std::string(problem.what()) + "; it is left out");
         }
     }
-    sinks.finish(outcome);
+    sinks.finish(outcome, Patience());
 
     Replay report;
     report.rows = player.rows();

@@ -95,36 +95,54 @@ void Sinks::call_all(Place place, Loses loses, const Hook& hook) {
 }
 
 bool Sinks::call(Sink& sink, Loses loses, const Hook& hook) {
-    if (sink.skips_everything) return false;
+    if (!begin_call(sink, loses)) return false;
+    std::optional<std::string> problem;
+    try {
+        hook(*sink.entry.logger);
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    Warnings warnings;
+    {
+        const std::lock_guard lock(mutex_);
+        if (sink.given_up) return false;
+        sink.is_busy = false;
+        if (!problem) {
+            sink.errors_in_row = 0;
+            return true;
+        }
+        warnings = note_failure(sink, loses, *problem);
+    }
+    for (const std::string& warning : warnings) warn_(warning);
+    return false;
+}
+
+bool Sinks::begin_call(Sink& sink, Loses loses) {
+    const std::lock_guard lock(mutex_);
+    if (sink.skips_everything || sink.given_up) return false;
     if (sink.failure.switched_off) {
         if (loses == Loses::a_row) ++sink.failure.lost_rows;
         return false;
     }
-    try {
-        hook(*sink.entry.logger);
-        sink.errors_in_row = 0;
-        return true;
-    } catch (const std::exception& error) {
-        note_failure(sink, loses, error.what());
-        return false;
-    }
+    return sink.is_busy = true;
 }
 
-void Sinks::note_failure(Sink& sink, Loses loses, const std::string& text) {
+Sinks::Warnings Sinks::note_failure(Sink& sink, Loses loses, const std::string& text) {
+    Warnings warnings;
     sink.failure.text = text;
     if (loses == Loses::a_row) ++sink.failure.lost_rows;
     if (loses != Loses::nothing) sink.lost_something = true;
-    if (++sink.errors_in_row == 1) warn_(sink.failure.label + ": " + text);
+    if (++sink.errors_in_row == 1) warnings.push_back(sink.failure.label + ": " + text);
     if (sink.entry.required) {
-        const std::lock_guard lock(mutex_);
         required_failure_ = sink.failure.label + " is required and failed: " + text;
         required_failed_ = true;
     }
-    if (sink.errors_in_row < sink.entry.max_errors) return;
+    if (sink.errors_in_row < sink.entry.max_errors) return warnings;
     sink.failure.switched_off = true;
     sink.lost_something = true;
-    warn_(sink.failure.label + " is switched off after " + std::to_string(sink.errors_in_row) +
-          " errors in a row; training goes on, and the run will end with exit code 69");
+    warnings.push_back(sink.failure.label + " is switched off after " + std::to_string(sink.errors_in_row) +
+                       " errors in a row; training goes on, and the run will end with exit code 69");
+    return warnings;
 }
 
 void Sinks::throw_if_required_failed() const {
@@ -141,9 +159,15 @@ void Sinks::begin_cursors(const SpoolFolder& folder) {
 
 void Sinks::move_cursors(const SpoolFolder& folder, Place place) {
     for (Sink& sink : sinks_) {
-        if (!sink.cursor || sink.lost_something || sink.cursor->place == place) continue;
+        if (!is_sound(sink, place)) continue;
         if (call(sink, Loses::nothing, [](dv::Logger& logger) { logger.flush(); })) write_cursor(sink, folder, place);
     }
+}
+
+/// Whether its cursor may move to `place`, and is not there yet.
+bool Sinks::is_sound(const Sink& sink, Place place) const {
+    const std::lock_guard lock(mutex_);
+    return sink.cursor && !sink.lost_something && sink.cursor->place != place;
 }
 
 void Sinks::write_cursor(Sink& sink, const SpoolFolder& folder, Place place) {
@@ -153,6 +177,7 @@ void Sinks::write_cursor(Sink& sink, const SpoolFolder& folder, Place place) {
     try {
         Cursor fresh{place, std::move(position)};
         folder.write_cursor(sink.entry.place, fresh);
+        const std::lock_guard lock(mutex_);
         sink.cursor = std::move(fresh);
     } catch (const dv::IoError& problem) {
         if (!warned_of_cursors_) warn_(std::string(problem.what()) + "; until it can be, the spool grows");
@@ -169,6 +194,7 @@ void Sinks::continue_from(const std::vector<std::optional<Cursor>>& cursors) {
 }
 
 Place Sinks::needed_from(Place delivered) const {
+    const std::lock_guard lock(mutex_);
     Place needed = delivered;
     for (const Sink& sink : sinks_) {
         if (sink.cursor) needed = std::min(needed, sink.cursor->place);
@@ -178,14 +204,45 @@ Place Sinks::needed_from(Place delivered) const {
 
 // --- The end -------------------------------------------------------------------------------------------------------------------
 
-void Sinks::finish(const std::string& outcome) {
+void Sinks::finish(const std::string& outcome, const Patience& patience) {
     for (Sink& sink : sinks_) {
-        call(sink, Loses::something, [](dv::Logger& logger) { logger.flush(); });
-        call(sink, Loses::something, [&](dv::Logger& logger) { logger.finalize(outcome); });
+        ends_.emplace_back([this, &sink, outcome] {
+            call(sink, Loses::something, [](dv::Logger& logger) { logger.flush(); });
+            call(sink, Loses::something, [&](dv::Logger& logger) { logger.finalize(outcome); });
+            const std::lock_guard lock(mutex_);
+            sink.has_ended = true;
+            ended_.notify_all();
+        });
+    }
+    std::unique_lock lock(mutex_);
+    const bool all = patience.wait(lock, ended_, [&] { return std::ranges::all_of(sinks_, &Sink::has_ended); });
+    for (Sink& sink : sinks_) {
+        if (!sink.has_ended) give_up(sink, "did not come back " + patience.limit());
+    }
+    lock.unlock();
+    if (all) ends_.clear();
+}
+
+void Sinks::give_up(const Patience& patience) {
+    const std::lock_guard lock(mutex_);
+    for (Sink& sink : sinks_) {
+        give_up(sink, sink.is_busy ? "did not come back " + patience.limit()
+                                   : "did not get everything " + patience.limit() + ", because another logger held it up");
     }
 }
 
+void Sinks::give_up(Sink& sink, const std::string& reason) {
+    sink.given_up = sink.lost_something = true;
+    sink.failure.text = reason;
+}
+
+bool Sinks::is_stuck() const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(sinks_, [](const Sink& sink) { return sink.given_up && !sink.skips_everything; });
+}
+
 bool Sinks::remove_cursors(const SpoolFolder& folder) {
+    const std::lock_guard lock(mutex_);
     bool none_left = true;
     for (Sink& sink : sinks_) {
         sink.failure.kept = sink.cursor && sink.lost_something;
@@ -199,10 +256,19 @@ bool Sinks::remove_cursors(const SpoolFolder& folder) {
 }
 
 std::vector<LoggerFailure> Sinks::failures() const {
+    const std::lock_guard lock(mutex_);
     std::vector<LoggerFailure> out;
     for (const Sink& s : sinks_) {
         if (!s.failure.text.empty()) out.push_back(s.failure);
     }
+    return out;
+}
+
+std::string LoggerFailure::line(const std::filesystem::path& run) const {
+    std::string out = label + (switched_off ? " was switched off" : " failed");
+    if (lost_rows > 0) out += " and lost " + std::to_string(lost_rows) + " rows";
+    out += ": " + text;
+    if (kept) out += "; what it lacks is kept, and `dvhost logs sync " + run.string() + "` hands it over again";
     return out;
 }
 

@@ -2,16 +2,20 @@
 /// The loggers of a run as one: each gets everything, in order, and one that fails does not disturb the others. One thread at a time,
 /// except where said.
 
+#include "logging/patience.hpp"
 #include "logging/spool.hpp"
 
 #include <dv/logger.hpp>
 
 #include <atomic>
+#include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace dvhost::logging {
@@ -32,6 +36,9 @@ struct LoggerFailure {
     std::uint64_t lost_rows = 0;
     bool switched_off = false;
     bool kept = false;           ///< what it lost is in the spool, for `dvhost logs sync`
+
+    /// As a line for the end of the run in this folder.
+    std::string line(const std::filesystem::path& run) const;
 };
 
 class Sinks {
@@ -58,8 +65,14 @@ public:
     /// Before this nobody needs anything.
     Place needed_from(Place delivered) const;
 
-    /// flush() and finalize(outcome); the last call.
-    void finish(const std::string& outcome);
+    /// flush() and finalize(outcome), each logger on a thread of its own, so that none waits for another. Loggers that have not come
+    /// back when `patience` ends are given up.
+    void finish(const std::string& outcome, const Patience& patience);
+    /// Instead of finish(), when a call of another thread has not come back: no logger is called any more, and all have lost something.
+    /// [any]
+    void give_up(const Patience& patience);
+    /// Some logger was given up and may still be in a call: the destructor waits for it. [any]
+    bool is_stuck() const;
     /// After finish(): takes away the cursors of those that have everything. True when none is left.
     bool remove_cursors(const SpoolFolder& folder);
     std::vector<LoggerFailure> failures() const;
@@ -72,18 +85,26 @@ private:
 
     struct Sink {
         LoggerEntry entry;
+        bool skips_everything = false;
+        Place begin;  // of what it gets
+        // Under mutex_:
         LoggerFailure failure;
         int errors_in_row = 0;
         bool lost_something = false;
-        bool skips_everything = false;
+        bool is_busy = false;   // in a call
+        bool given_up = false;  // what it does from now on counts no more
+        bool has_ended = false;
         std::optional<Cursor> cursor;  // as on disk
-        Place begin;                   // of what it gets
     };
     using Hook = std::function<void(dv::Logger&)>;
+    using Warnings = std::vector<std::string>;
 
     bool call(Sink& sink, Loses loses, const Hook& hook);
+    bool begin_call(Sink& sink, Loses loses);
     void call_all(Place place, Loses loses, const Hook& hook);
-    void note_failure(Sink& sink, Loses loses, const std::string& text);
+    Warnings note_failure(Sink& sink, Loses loses, const std::string& text);
+    void give_up(Sink& sink, const std::string& reason);
+    bool is_sound(const Sink& sink, Place place) const;
     void write_cursor(Sink& sink, const SpoolFolder& folder, Place place);
     void deliver_row(const Item& item, Place place, const NameOf& name_of);
     void deliver_note(const Item& item, Place place);
@@ -92,9 +113,11 @@ private:
     Warn warn_;
     bool warned_of_cursors_ = false;
     std::vector<dv_metric> metrics_;  // kept for its memory
-    mutable std::mutex mutex_;        // guards required_failure_
+    mutable std::mutex mutex_;        // guards required_failure_ and what is said of Sink
     std::string required_failure_;
     std::atomic<bool> required_failed_{false};
+    std::condition_variable ended_;
+    std::vector<std::jthread> ends_;  // last: they use what is above
 };
 
 }  // namespace dvhost::logging

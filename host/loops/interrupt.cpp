@@ -11,6 +11,7 @@ namespace {
 
 // A signal handler reaches nothing but this: the one place in the program where state is global by nature.
 volatile std::sig_atomic_t received = 0;
+const char* volatile first_answer = "";
 struct sigaction former_int, former_term;
 
 void handle(int signal) {
@@ -20,8 +21,7 @@ void handle(int signal) {
         _exit(128 + signal);
     }
     received = signal;
-    constexpr char text[] = "\ndvhost: stopping after this step (again: at once)\n";
-    [[maybe_unused]] const auto written = write(STDERR_FILENO, text, sizeof text - 1);
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, first_answer, std::strlen(first_answer));
 }
 
 }  // namespace
@@ -30,8 +30,9 @@ Interrupted::Interrupted(int signal_number)
     : std::runtime_error(signal_number == SIGINT ? "interrupted (SIGINT)" : "terminated (SIGTERM)"),
       signal(signal_number) {}
 
-SignalScope::SignalScope() {
+SignalScope::SignalScope(const char* answer) {
     received = 0;
+    first_answer = answer;
     struct sigaction action {};
     action.sa_handler = handle;
     sigemptyset(&action.sa_mask);
@@ -44,6 +45,8 @@ SignalScope::~SignalScope() {
     sigaction(SIGINT, &former_int, nullptr);
     sigaction(SIGTERM, &former_term, nullptr);
 }
+
+int received_signal() { return received; }
 
 void throw_if_interrupted() {
     if (received != 0) throw Interrupted(received);

@@ -15,7 +15,8 @@ struct Interrupted : std::runtime_error {
 /// Takes SIGINT and SIGTERM while it lives and puts the former handlers back.
 class SignalScope {
 public:
-    SignalScope();
+    /// `answer` is written to the standard error when the first signal comes; it must stay.
+    explicit SignalScope(const char* answer = "\ndvhost: stopping after this step (again: at once)\n");
     ~SignalScope();
     SignalScope(const SignalScope&) = delete;
     SignalScope& operator=(const SignalScope&) = delete;
@@ -23,5 +24,7 @@ public:
 
 /// Throws Interrupted if a signal has come since the SignalScope began.
 void throw_if_interrupted();
+/// That signal; 0: none.
+int received_signal();
 
 }  // namespace dvhost::loops

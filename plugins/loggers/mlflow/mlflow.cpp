@@ -46,7 +46,7 @@ struct MlFlow final : dv::Logger, loggers::CommonOptions {
                   "a file with the server's token, for when no variable MLFLOW_TRACKING_TOKEN holds it"),
             dv::p("log_files", &MlFlow::log_files, true, "checkpoints and other files go to the run's artifacts"),
             dv::p("timeout", &MlFlow::timeout, 60.0, "for one request", dv::unit{"s"}, dv::above{0}),
-            dv::p("finish_timeout", &MlFlow::finish_timeout, 60.0, "for what is not yet sent when the run ends",
+            dv::p("finish_timeout", &MlFlow::finish_timeout, 50.0, "for what is not yet sent when the run ends",
                   dv::unit{"s"}, dv::at_least{0}),
             dv::p("save_dir", &MlFlow::save_dir, "", "folder for spool and mlruns/; empty: the run's folder")),
         loggers::detail::kLabels, loggers::detail::kRow);

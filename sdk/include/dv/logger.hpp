@@ -1,8 +1,8 @@
 #pragma once
 /// Kind dv.logger (portable): receives what a run measures.
 ///
-/// Threads: open() and destruction [main]; everything else from the host's one io thread, so a logger is written as
-/// single-threaded code. Throwing from a hook is reported with plugin, component and hook; after `max_errors` failures in a
+/// Threads: open() and destruction [main]; everything else from the host's io threads, one call at a time, so a logger is
+/// written as single-threaded code. Throwing from a hook is reported with plugin, component and hook; after `max_errors` failures in a
 /// row (manifest key of the table, default 3) the logger is switched off, training goes on, and the run ends with code 69.
 ///
 /// Surviving `kill -9`: everything is kept by the host until a flush() has succeeded, and what came after that is handed over

@@ -5,8 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <atomic>
 #include <future>
+#include <utility>
 
 namespace dvhost::logging {
 namespace {
@@ -20,8 +23,9 @@ using ::testing::SizeIs;
 struct MemoryLogger final : dv::Logger {
     std::vector<std::string> calls;
     std::atomic<bool> broken{false};
-    std::shared_future<void> gate;
+    std::shared_future<void> gate, finalize_gate;
     std::thread::id thread;
+    std::string safe;  // its position
 
     void metrics(const dv::Row& row) override {
         if (gate.valid()) gate.wait();
@@ -35,7 +39,11 @@ struct MemoryLogger final : dv::Logger {
         calls.push_back("resume " + std::to_string(from.rows) + " " + std::to_string(from.step));
     }
     void flush() override { calls.emplace_back("flush"); }
-    void finalize(std::string_view outcome) override { calls.push_back("finalize " + std::string(outcome)); }
+    std::string position() override { return safe; }
+    void finalize(std::string_view outcome) override {
+        if (finalize_gate.valid()) finalize_gate.wait();
+        calls.push_back("finalize " + std::string(outcome));
+    }
 };
 
 class LogThreadTest : public ::testing::Test {
@@ -45,12 +53,13 @@ protected:
     std::shared_ptr<MemoryLogger> first = std::make_shared<MemoryLogger>(), second = std::make_shared<MemoryLogger>();
     loops::Names names = std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"a"});
 
-    std::unique_ptr<LogThread> thread_with(bool required = false) {
+    std::unique_ptr<LogThread> thread_with(bool required = false, SpoolOptions spool = {}) {
         return std::make_unique<LogThread>(std::vector<LoggerEntry>{{first, "first", required, 3}, {second, "second", false, 3}},
                                            [this](const std::string& w) {
                                                const std::lock_guard lock(mutex);
                                                warnings.push_back(w);
-                                           });
+                                           },
+                                           std::move(spool));
     }
     void row(LogThread& thread, int step) {
         thread.row(names, [step] { return std::vector<double>{static_cast<double>(10 * step)}; }, step, 0);
@@ -130,6 +139,91 @@ TEST_F(LogThreadTest, AResumedRunIsAnnouncedBeforeEverythingElse) {
     row(*thread, 34);
     thread->finish("success");
     EXPECT_THAT(first->calls, ElementsAre("resume 12 34", "34:a=340", "flush", "finalize success"));
+}
+
+/// A gate that somebody waits at, and that is opened whatever happens, so that no test hangs.
+struct Gate {
+    std::promise<void> promise;
+    bool is_open = false;
+    std::shared_future<void> future = promise.get_future().share();
+    void open() {
+        if (!std::exchange(is_open, true)) promise.set_value();
+    }
+};
+
+constexpr double kShort = 0.05;  // [s]
+
+struct HangingLoggerTest : LogThreadTest, SpoolFolder {
+    Gate gate;
+    std::unique_ptr<LogThread> thread;
+
+    HangingLoggerTest() : SpoolFolder(::testing::TempDir() + "dvhost-hanging-" + std::to_string(::getpid())) {
+        std::filesystem::remove_all(path());
+        first->safe = second->safe = "here";
+    }
+    ~HangingLoggerTest() override {
+        gate.open();
+        thread.reset();  // waits for whoever has passed the gate
+        std::filesystem::remove_all(path());
+    }
+    std::vector<std::string> failed() const {
+        std::vector<std::string> out;
+        for (const LoggerFailure& f : thread->failures()) out.push_back(f.line("RUN"));
+        return out;
+    }
+};
+
+TEST_F(HangingLoggerTest, IsGivenUpInFinalizeAndTheOthersAreWhole) {
+    first->finalize_gate = gate.future;
+    thread = thread_with(false, {.folder = path()});
+    row(*thread, 0);
+    thread->finish("success", Patience(kShort));
+    EXPECT_TRUE(thread->is_stuck());
+    EXPECT_THAT(second->calls, ElementsAre("0:a=0", "flush", "finalize success"));
+    EXPECT_THAT(failed(), ElementsAre("first failed: did not come back within 0.05 s; what it lacks is kept, and `dvhost logs sync RUN` "
+                                      "hands it over again"));
+    EXPECT_THAT(read_outcome(), ::testing::Optional(std::string("success")));
+    EXPECT_TRUE(read_cursor("logger.0").has_value());
+    EXPECT_FALSE(read_cursor("logger.1").has_value());
+    EXPECT_THAT(segments(), SizeIs(1));
+}
+
+TEST_F(HangingLoggerTest, IsGivenUpInARowAndEverythingIsKeptForAll) {
+    first->gate = gate.future;
+    thread = thread_with(false, {.folder = path()});
+    row(*thread, 0);
+    thread->finish("success", Patience(kShort));
+    EXPECT_TRUE(thread->is_stuck());
+    EXPECT_THAT(failed(), ElementsAre(HasSubstr("first failed: did not come back"), HasSubstr("because another logger held it up")));
+    EXPECT_TRUE(read_cursor("logger.0").has_value());
+    EXPECT_TRUE(read_cursor("logger.1").has_value());
+    gate.open();
+    thread.reset();
+    EXPECT_THAT(second->calls, IsEmpty()) << "what is kept for it must not be handed over as well";
+}
+
+TEST_F(HangingLoggerTest, IsNotWaitedForOnceThatIsAskedFor) {
+    first->finalize_gate = gate.future;
+    thread = thread_with(false, {.folder = path()});
+    row(*thread, 0);
+    std::atomic<int> asked{0};
+    thread->finish("success", Patience(1e300, [&] { return ++asked > 3; }));
+    EXPECT_THAT(failed(), ElementsAre(HasSubstr("did not come back before the run was told not to wait")));
+}
+
+TEST_F(HangingLoggerTest, IsWaitedForWhenItComesBackInTime) {
+    first->finalize_gate = gate.future;
+    thread = thread_with(false, {.folder = path()});
+    row(*thread, 0);
+    std::atomic<int> asked{0};
+    thread->finish("success", Patience(1e300, [&] {
+                       if (++asked == 3) gate.open();
+                       return false;
+                   }));
+    EXPECT_FALSE(thread->is_stuck());
+    EXPECT_THAT(thread->failures(), IsEmpty());
+    EXPECT_THAT(first->calls, ElementsAre("0:a=0", "flush", "finalize success"));
+    EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
 TEST_F(LogThreadTest, EndsAsFailedWhenNobodyFinishesIt) {
