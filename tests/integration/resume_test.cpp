@@ -2,6 +2,11 @@
 
 #include "program.hpp"
 
+#if __has_include(<sqlite3.h>)
+#include <sqlite3.h>
+#define HAVE_SQLITE
+#endif
+
 #include <csignal>
 #include <cstdlib>
 #include <random>
@@ -84,6 +89,41 @@ TEST_F(ResumedRun, SurvivesKillsAtRandomMoments) {
         for (const char* name : kFiles) EXPECT_EQ(read(newest / name), read(fs::path("whole") / "version_0" / name)) << newest / name;
     }
 }
+
+#ifdef HAVE_SQLITE
+/// Everything in a database but what the clock says.
+std::vector<std::string> logged(const fs::path& database) {
+    sqlite3* opened = nullptr;
+    std::vector<std::string> rows;
+    if (sqlite3_open_v2(database.c_str(), &opened, SQLITE_OPEN_READONLY, nullptr) != SQLITE_OK) return rows;
+    const auto add = [](void* to, int n, char** cells, char**) {
+        std::string row;
+        for (int i = 0; i < n; ++i) row.append(cells[i] != nullptr ? cells[i] : "NULL").append(" ");
+        static_cast<std::vector<std::string>*>(to)->push_back(row);
+        return 0;
+    };
+    for (const char* table : {"SELECT run, n, name, step, epoch, printf('%.17g', value) FROM metrics", "SELECT id, outcome FROM runs"}) {
+        EXPECT_EQ(sqlite3_exec(opened, table, add, &rows, nullptr), SQLITE_OK) << sqlite3_errmsg(opened);
+    }
+    sqlite3_close(opened);
+    return rows;
+}
+
+TEST_F(ResumedRun, LeavesTheDatabaseOfAnUninterruptedOne) {
+    const std::vector<std::string> more{"-o", "logger+={type=\"sqlite\"}", "-o", "callback.0.save_top_k=-1"};
+    ASSERT_EQ(dvhost(fit("whole", more)).code, 0);
+    const std::vector<std::string> whole = logged(folder / "whole/version_0/dvhost.sqlite");
+    ASSERT_GT(whole.size(), 30u);
+    ASSERT_EQ(dvhost(fit("again", more)).code, 0);
+    for (const char* step : {"epoch=0-step=3", "epoch=1-step=10", "epoch=2-step=20"}) {
+        std::vector<std::string> resumed = more;
+        resumed.insert(resumed.end(), {"--ckpt", "again/version_0/checkpoints/" + std::string(step) + ".ckpt"});
+        const Result result = dvhost(fit("again", resumed));
+        ASSERT_EQ(result.code, 0) << result.err;
+        EXPECT_EQ(logged(folder / "again/version_0/dvhost.sqlite"), whole) << step;
+    }
+}
+#endif
 
 TEST_F(ResumedRun, PassesOverAFileThatIsNotWhole) {
     ASSERT_EQ(dvhost(fit("whole")).code, 0);

@@ -20,6 +20,7 @@ public:
 
     void set(std::string_view name, double value);
     void row(std::int64_t step, std::int64_t epoch);  ///< another row, at this step
+    void go_on(std::int64_t rows, std::int64_t step) { rows_ = rows, step_ = step; }  ///< so many rows came before
 
     std::string text(Format format) const;
 

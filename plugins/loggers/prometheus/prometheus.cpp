@@ -41,6 +41,13 @@ struct Prometheus final : dv::Logger, loggers::CommonOptions {
         info("metrics at http://" + address + ":" + std::to_string(server_->port()) + "/metrics");
     }
 
+    /// The counter goes on; values come as they are measured anew.
+    void resume(const dv_resume& from) override {
+        if (log_every > 1) return;  // how many of those rows were written nobody knows: the counter begins anew, as counters may
+        const std::lock_guard lock(mutex_);
+        newest_->go_on(from.rows, from.step);
+    }
+
     void metrics(const dv::Row& row) override {
         if (!filter_.due(row)) return;
         {

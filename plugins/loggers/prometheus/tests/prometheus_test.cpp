@@ -108,6 +108,18 @@ TEST_F(PrometheusTest, AnswersOnLoopbackWhileItRuns) {
     EXPECT_FALSE(fs::exists(plugin.host().run_dir() / "metrics.prom"));
 }
 
+TEST_F(PrometheusTest, ARunThatGoesOnFromACheckpointGoesOnCounting) {
+    auto prometheus = open({{"port", -1}});
+    prometheus.resume(12, 40);
+    prometheus.flush();
+    EXPECT_EQ(written(), "") << "the former values stay until there are new ones";
+    prometheus.metrics({{"a", 1.0}}, 41, 3);
+    prometheus.finalize();
+    EXPECT_NE(written().find("dvhost_run_rows_total{run=\""), std::string::npos);
+    EXPECT_NE(written().find("\"} 13\n"), std::string::npos) << written();
+    EXPECT_NE(written().find("\"} 41\n"), std::string::npos) << written();
+}
+
 TEST_F(PrometheusTest, SpeaksOpenMetricsToWhoAsksForIt) {
     auto prometheus = open();
     prometheus.metrics({{"a", 1.0}}, 0, 0);
