@@ -5,6 +5,7 @@
 #include "wire/flat_config.hpp"
 #include "logger_options.hpp"
 #include "messages.hpp"
+#include "wire/keep_file.hpp"
 #include "wire/sha256.hpp"
 #include "wire/wall_clock.hpp"
 
@@ -89,16 +90,11 @@ struct Comet final : dv::Logger, loggers::CommonOptions {
         add_content(json, {{}, "asset", "histograms/" + std::string(names_.of(key)) + ".json", step});
     }
 
-    /// A second name for the file's content, or a copy of it: what is written under its name later does not matter.
     void artifact(std::string_view key, std::string_view path) override {
         if (!log_files) return;
         const fs::path from{path};
         const fs::path file = asset_path();
-        std::error_code failed;
-        fs::remove(file, failed);
-        fs::create_hard_link(from, file, failed);
-        if (failed) fs::copy_file(from, file, failed);
-        if (failed) throw dv::IoError("cannot copy '" + from.string() + "': " + failed.message());
+        loggers::wire::keep_file(from, file);
         add(comet::message::file(
             {file.filename().c_str(), "asset", std::string(key) + '/' + from.filename().string(), -1},
             milliseconds(now())));
@@ -109,7 +105,7 @@ struct Comet final : dv::Logger, loggers::CommonOptions {
     void finalize(std::string_view outcome) override {
         messages_->sync();
         write_facts(outcome);
-        const fs::path archive = above_ / (experiment_key + ".zip");
+        const fs::path archive = archive_path();
         comet::zip_folder(folder(), archive);
         messages_.reset();
         std::error_code ignored;
@@ -125,6 +121,14 @@ private:
     double now() const { return loggers::wire::wall_clock(*this); }
     static std::int64_t milliseconds(double seconds) { return std::llround(seconds * 1000); }
     fs::path folder() const { return above_ / (experiment_key + ".partial"); }
+
+    bool is_begun() const { return fs::exists(above_ / (experiment_key + ".zip")); }
+    /// An experiment whose key was given may have been here before; its archive stays.
+    fs::path archive_path() const {
+        fs::path out = above_ / (experiment_key + ".zip");
+        for (int n = 2; fs::exists(out); ++n) out = above_ / (experiment_key + '_' + std::to_string(n) + ".zip");
+        return out;
+    }
 
     void check_key() {
         const bool plain = std::ranges::all_of(experiment_key, [](unsigned char c) { return std::isalnum(c) != 0; });
@@ -172,7 +176,7 @@ private:
         facts["start_time"] = start_time_;
         facts["stop_time"] = milliseconds(now());
         facts["tags"] = tags;
-        facts["resume_strategy"] = "create";
+        facts["resume_strategy"] = is_begun() ? "get_or_create" : "create";
         facts["user_provided_experiment_key"] = key_was_given_;
         facts["customer_error_reported"] = outcome != "success";
         facts["customer_error_message"] = or_null(outcome == "success" ? "" : "the run " + words(outcome));
@@ -215,7 +219,7 @@ private:
     void send(const fs::path& archive) const {
         const std::string command = "comet upload '" + archive.string() + "'";
         if (!upload) return info("to upload the experiment: " + command);
-        constexpr double kBudget = 60.0;  // [s]
+        constexpr double kBudget = 50.0;  // [s] of the 60 that a run gives its loggers
         const std::string problem = loggers::wire::run_child({"comet", "upload", archive.string()}, kBudget);
         if (problem.empty()) {
             info("uploaded " + archive.string());

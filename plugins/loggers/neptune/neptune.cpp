@@ -1,7 +1,9 @@
 #include "wire/flat_config.hpp"
 #include "logger_options.hpp"
 #include "operations_file.hpp"
+#include "wire/keep_file.hpp"
 #include "wire/proto.hpp"
+#include "wire/sha256.hpp"
 #include "wire/utf8.hpp"
 #include "wire/wall_clock.hpp"
 
@@ -27,12 +29,14 @@ constexpr std::uint32_t kMostBuckets = 512;
 /// neptune-scale's offline file. The service that it was made for has ended.
 struct Neptune final : dv::Logger, loggers::CommonOptions {
     std::string project, run_id, experiment_name;
+    bool log_files = true;
     double flush_secs = 0;
     static constexpr auto params = std::tuple_cat(
         dv::schema(
             dv::p("project", &Neptune::project, "workspace/dvhost", "workspace/project"),
             dv::p("run_id", &Neptune::run_id, "", "the run's id, at most 730 bytes; empty: a random one"),
             dv::p("experiment_name", &Neptune::experiment_name, "", "runs of one name are one experiment"),
+            dv::p("log_files", &Neptune::log_files, true, "checkpoints and other files are kept for the server too"),
             dv::p("flush_secs", &Neptune::flush_secs, 1.0, "operations wait no longer than this for others",
                   dv::unit{"s"}, dv::at_least{0}),
             dv::p("save_dir", &Neptune::save_dir, "", "the folder .neptune/ is made in it; empty: in the run's folder"),
@@ -96,6 +100,24 @@ struct Neptune final : dv::Logger, loggers::CommonOptions {
         end(now());
     }
 
+    /// Kept beside the database, from where neptune-scale uploads it and then takes it away.
+    void artifact(std::string_view key, std::string_view path) override {
+        if (!log_files) return;
+        const fs::path from{path};
+        const std::string attribute(names_.of("files/" + std::string(key) + '/' + from.filename().string()));
+        const fs::path kept = fs::absolute(path_.parent_path() / "files" / short_digest(attribute) / from.filename());
+        loggers::wire::keep_file(from, kept);
+        const auto size = static_cast<std::int64_t>(fs::file_size(kept));
+        const std::string there = destination(attribute, from.filename().string());
+        const std::string kind = neptune::media_type(from.extension().string());
+        begin(now(), std::nullopt);
+        file_->add_upload(kept.string(), there, kind, size);
+        entry(4, attribute, [&](Message& value) {
+            value.nested(13, [&](Message& file) { file.bytes(1, there).integer(2, size).bytes(3, kind); });
+        });
+        end(now());
+    }
+
     void flush() override { file_->commit(); }
 
     void finalize(std::string_view outcome) override {
@@ -132,6 +154,13 @@ private:
         return out;
     }
 
+    static std::string short_digest(std::string_view text) { return loggers::wire::sha256(text).substr(0, 16); }
+    /// A place in the server's store that no other file has: <run>/<attribute>/none/<file>, as neptune-scale makes them.
+    std::string destination(std::string_view attribute, std::string_view file) const {
+        return plain(run_) + '-' + short_digest(run_) + '/' + plain(attribute) + '-' + short_digest(attribute) + "/none/" +
+               plain(file.substr(file.size() - std::min<std::size_t>(file.size(), 64)));
+    }
+
     void start() {
         if (run_id.empty()) {
             std::random_device random;
@@ -143,6 +172,7 @@ private:
                     "run_operations.sqlite3";
         } while (fs::exists(path_));
         file_.emplace(path_, project, run_id);
+        run_ = run_id;
         std::string run;
         Message message(run);
         message.bytes(1, run_id).nested(3, [&](Message& time) { put_time(time, now()); }).bytes(4, run_id);
@@ -177,6 +207,7 @@ private:
         if (!folder.empty()) folder.erase(0, 1);
         path_ = above_ / folder / "run_operations.sqlite3";
         file_.emplace(path_, last);
+        run_ = file_->run_id();
     }
 
     static void put_time(Message& out, double seconds) {
@@ -241,6 +272,7 @@ private:
     }
 
     fs::path above_, path_;
+    std::string run_;  // its id
     std::optional<neptune::OperationsFile> file_;
     loggers::Names names_;
     loggers::RowFilter filter_;

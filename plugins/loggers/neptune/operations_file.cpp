@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <system_error>
+#include <utility>
 
 namespace neptune {
 
@@ -84,9 +85,33 @@ void OperationsFile::open(int flags) {
     run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }
 
-void OperationsFile::add(Operation kind, std::string_view message, std::int64_t time_ms) {
+void OperationsFile::begin_if_needed() {
     if (!in_transaction_) run("BEGIN");
     in_transaction_ = true;
+}
+
+void OperationsFile::add_upload(std::string_view source, std::string_view destination, std::string_view media_type, std::int64_t size) {
+    begin_if_needed();
+    const Statement former = prepare("DELETE FROM file_upload_requests WHERE destination = ?");
+    bind(former.get(), 1, destination);
+    step(former.get());
+    const Statement upload = prepare(
+        "INSERT INTO file_upload_requests (source_path, destination, mime_type, size_bytes, is_temporary) VALUES (?, ?, ?, ?, 1)");
+    bind(upload.get(), 1, source);
+    bind(upload.get(), 2, destination);
+    bind(upload.get(), 3, media_type);
+    ::sqlite3_bind_int64(upload.get(), 4, size);
+    step(upload.get());
+}
+
+std::string OperationsFile::run_id() {
+    const Statement about = prepare("SELECT run_id FROM metadata");
+    if (::sqlite3_step(about.get()) != SQLITE_ROW) fail();
+    return reinterpret_cast<const char*>(::sqlite3_column_text(about.get(), 0));
+}
+
+void OperationsFile::add(Operation kind, std::string_view message, std::int64_t time_ms) {
+    begin_if_needed();
     if (!insert_) {
         insert_ = prepare(
             "INSERT INTO run_operations (timestamp, operation_type, operation, operation_size_bytes) VALUES (?, ?, ?, "
@@ -124,6 +149,16 @@ void OperationsFile::step(sqlite3_stmt* statement) {
 void OperationsFile::fail() const {
     throw dv::IoError("cannot write '" + path_.string() +
                       "': " + (database_ ? ::sqlite3_errmsg(database_.get()) : "out of memory"));
+}
+
+std::string media_type(std::string_view extension) {
+    constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
+        {".csv", "text/csv"}, {".json", "application/json"}, {".png", "image/png"},
+        {".svg", "image/svg+xml"}, {".txt", "text/plain"}, {".yaml", "application/yaml"}};
+    for (const auto& [ending, type] : kKnown) {
+        if (ending == extension) return std::string(type);
+    }
+    return "application/octet-stream";
 }
 
 }  // namespace neptune

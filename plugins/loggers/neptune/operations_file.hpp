@@ -28,7 +28,10 @@ public:
 
     /// Appends an operation; on disk with the next commit().
     void add(Operation kind, std::string_view message, std::int64_t time_ms);
+    /// A file that neptune-scale is to upload; one that waits for the same destination is not uploaded any more.
+    void add_upload(std::string_view source, std::string_view destination, std::string_view media_type, std::int64_t size);
     void commit();
+    std::string run_id();
     /// Number of the last operation.
     std::int64_t last() const { return last_; }
 
@@ -43,6 +46,7 @@ private:
 
     void open(int flags);
     void run(const char* sql);
+    void begin_if_needed();
     Statement prepare(const char* sql);
     void step(sqlite3_stmt* statement);
     [[noreturn]] void fail() const;
@@ -53,5 +57,8 @@ private:
     std::int64_t last_ = 0;
     bool in_transaction_ = false;
 };
+
+/// By a file's extension (".png"), as neptune-scale guesses it.
+std::string media_type(std::string_view extension);
 
 }  // namespace neptune

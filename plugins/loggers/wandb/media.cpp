@@ -16,17 +16,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint32_t kMostBuckets = 512;
 
-/// A name as part of a path: folders stay, what is not plain becomes '_'.
-std::string file_name(std::string_view name) {
-    std::string out;
-    for (const char c : name) {
-        const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '/';
-        out += plain ? c : '_';
-    }
-    while (out.starts_with('/')) out.erase(0, 1);
-    return out.empty() ? "_" : out;
-}
-
 /// The range of buckets that hold something, and an edge for every bucket that is a number.
 struct Trimmed {
     std::uint32_t first, last;
@@ -39,6 +28,16 @@ Trimmed trim(const dv_histogram& h) {
 }
 
 }  // namespace
+
+std::string file_name(std::string_view name) {
+    std::string out;
+    for (const char c : name) {
+        const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '/';
+        out += plain ? c : '_';
+    }
+    while (out.starts_with('/')) out.erase(0, 1);
+    return out.empty() ? "_" : out;
+}
 
 MediaFile write_image(const std::filesystem::path& files, std::string_view name, const dv_image& image,
                       std::int64_t step) {

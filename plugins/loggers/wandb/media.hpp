@@ -15,6 +15,9 @@ struct MediaFile {
     std::string value;  ///< what stands in the row, JSON
 };
 
+/// A name as part of a path: folders stay, what is not plain becomes '_'.
+std::string file_name(std::string_view name);
+
 /// Writes files/media/images/<name>_<step>_<digest>.png. Throws dv::IoError.
 MediaFile write_image(const std::filesystem::path& files, std::string_view name, const dv_image& image,
                       std::int64_t step);

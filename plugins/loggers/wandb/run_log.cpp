@@ -178,10 +178,12 @@ void RunLog::end_row(std::int64_t step, double wall_time) {
     if (wall_time - last_summary_ >= kSummaryEvery) write_summary(wall_time);
 }
 
-void RunLog::media_file(std::string_view path, double now) {
-    constexpr int kEnd = 1, kMedia = 2;
+void RunLog::file(std::string_view path, FileKind kind, double now) {
+    constexpr int kEnd = 1;  // to be uploaded when the run is over
     add(Content::files, now, [&](Message& out) {
-        out.nested(1, [&](Message& file) { file.bytes(1, path).integer(2, kEnd).integer(3, kMedia); });
+        out.nested(1, [&](Message& file) {
+            file.bytes(1, loggers::wire::valid_utf8(path)).integer(2, kEnd).integer(3, static_cast<std::int64_t>(kind));
+        });
     });
 }
 

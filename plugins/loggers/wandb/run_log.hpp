@@ -15,6 +15,8 @@
 
 namespace wandb {
 
+enum class FileKind : std::int64_t { other = 0, media = 2 };  // as in W&B's FilesItem
+
 /// One thread at a time. Every function throws dv::IoError as AppendFile does; what was added then waits.
 class RunLog {
 public:
@@ -35,8 +37,8 @@ public:
     /// takes.
     void end_row(std::int64_t step, double wall_time);
 
-    /// A file below files/.
-    void media_file(std::string_view path, double now);
+    /// A file below files/, which `wandb sync` uploads.
+    void file(std::string_view path, FileKind kind, double now);
     /// Writes what has changed of the summary: the last value of every name.
     void write_summary(double now);
     /// The same when it is due, or short: what a kill leaves should have its summary, and not be made of summaries.

@@ -3,6 +3,7 @@
 #include "logger_options.hpp"
 #include "media.hpp"
 #include "run_log.hpp"
+#include "wire/keep_file.hpp"
 #include "wire/utf8.hpp"
 #include "wire/wall_clock.hpp"
 
@@ -14,13 +15,14 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <unordered_set>
 
 namespace {
 
 /// The offline folder of a run, as `wandb sync` uploads it.
 struct Wandb final : dv::Logger, loggers::CommonOptions {
     std::string project, entity, id, job_type, notes, run_name;
-    bool offline = true;
+    bool offline = true, log_files = true;
     double flush_secs = 0;
     static constexpr auto params = std::tuple_cat(
         dv::schema(
@@ -32,6 +34,7 @@ struct Wandb final : dv::Logger, loggers::CommonOptions {
             dv::p("job_type", &Wandb::job_type, "", "what runs of one group do: train, eval"),
             dv::p("notes", &Wandb::notes, "", "a description"),
             dv::p("offline", &Wandb::offline, true, "false: the program wandb uploads the folder at the end"),
+            dv::p("log_files", &Wandb::log_files, true, "checkpoints and other files go into the folder"),
             dv::p("flush_secs", &Wandb::flush_secs, 1.0, "records wait no longer than this for others", dv::unit{"s"},
                   dv::at_least{0}),
             dv::p("save_dir", &Wandb::save_dir, "", "the folder wandb/ is made in it; empty: in the run's folder")),
@@ -81,11 +84,20 @@ struct Wandb final : dv::Logger, loggers::CommonOptions {
     }
     void image(std::string_view key, const dv_image& image, std::int64_t step) override {
         const wandb::MediaFile file = wandb::write_image(run_->folder() / "files", names_.of(key), image, step);
-        run_->media_file(file.path, now());
+        run_->file(file.path, wandb::FileKind::media, now());
         put_alone(key, file.value, step);
     }
     void histogram(std::string_view key, const dv_histogram& histogram, std::int64_t step) override {
         put_alone(key, wandb::histogram_value(histogram), step);
+    }
+
+    /// files/<name>/<file>: the newest of its name.
+    void artifact(std::string_view key, std::string_view path) override {
+        if (!log_files) return;
+        const std::filesystem::path from{path};
+        const std::string name_there = wandb::file_name(key) + '/' + from.filename().string();
+        loggers::wire::keep_file(from, run_->folder() / "files" / name_there);
+        if (files_.insert(name_there).second) run_->file(name_there, wandb::FileKind::other, now());
     }
 
     void flush() override {
@@ -145,7 +157,7 @@ private:
     void upload() const {
         const std::string folder = run_->folder().string();
         if (offline) return;
-        constexpr double kBudget = 60.0;  // [s]
+        constexpr double kBudget = 50.0;  // [s] of the 60 that a run gives its loggers
         const std::string problem = loggers::wire::run_child({"wandb", "sync", folder}, kBudget);
         if (problem.empty()) {
             info("uploaded " + folder);
@@ -158,7 +170,8 @@ private:
     std::optional<wandb::RunLog> run_;
     loggers::Names names_;
     loggers::RowFilter filter_;
-    std::string number_;  // kept for its memory
+    std::unordered_set<std::string> files_;  // told already
+    std::string number_;                     // kept for its memory
 };
 
 }  // namespace

@@ -108,6 +108,7 @@ TEST_F(CometTest, TheExperimentSaysWhoseItIsAndHowItEnded) {
         EXPECT_EQ(experiment["customer_error_reported"], std::string_view(outcome) != "success");
         EXPECT_EQ(experiment["customer_error_message"], text);
         EXPECT_EQ(messages("log_other").at(1), json::parse("{\"key\":\"Name\",\"value\":\"caf\xC3\xA9\"}"));
+        fs::remove(folder() / (kKey + ".zip"));
     }
 }
 
@@ -167,6 +168,20 @@ TEST_F(CometTest, AfterAKillTheExperimentGoesOnWhereItWasSafe) {
     const json experiment = json::parse(archive()["experiment.json"]);
     EXPECT_EQ(experiment["start_time"], 1700000000000);
     EXPECT_EQ(experiment["customer_error_message"], "the run failed");
+}
+
+TEST_F(CometTest, AnExperimentThatGoesOnLeavesItsFirstArchiveAsItIs) {
+    for (const double value : {1.0, 2.0}) {
+        auto logger = open();
+        logger.metrics({{"a", value}}, 0, -1, 1700000000.0);
+        logger.finalize();
+    }
+    EXPECT_EQ(messages("metric_msg").at(0)["metric"]["metricValue"], 1.0);
+    EXPECT_EQ(json::parse(archive()["experiment.json"])["resume_strategy"], "create");
+    const auto second = unzip(folder() / (kKey + "_2.zip"));
+    EXPECT_NE(second.at("messages.json").find("\"metricValue\":2"), std::string::npos);
+    EXPECT_EQ(json::parse(second.at("experiment.json"))["resume_strategy"], "get_or_create");
+    EXPECT_EQ(json::parse(second.at("experiment.json"))["offline_id"], kKey);
 }
 
 TEST_F(CometTest, KeysThatCometRefusesAreRefused) {

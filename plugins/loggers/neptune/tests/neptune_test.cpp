@@ -9,6 +9,8 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <fstream>
+#include <iterator>
 
 namespace {
 
@@ -164,6 +166,34 @@ TEST_F(NeptuneTest, AfterAKillTheFileGoesOnWhereItWasSafe) {
     ASSERT_EQ(updates().size(), 4u);
     EXPECT_EQ(value(Fields(updates()[2]), 8, "training/a").at(1).as_double(), 2.0);
     EXPECT_EQ(value(Fields(updates()[3]), 4, "sys/dvhost/outcome").text(6), "failed");
+}
+
+TEST_F(NeptuneTest, FilesAreKeptForTheUploadAndReferredTo) {
+    const fs::path checkpoint = plugin.host().run_dir() / "epoch=0-step=4.ckpt";
+    std::string position;
+    {
+        auto killed = open({{"flush_secs", 0.0}});
+        killed.flush();
+        position = killed.position();
+        std::ofstream(checkpoint) << "weights";
+        killed.artifact("best", checkpoint.string());
+    }
+    plugin.host().resume_position = position;
+    auto logger = open({{"flush_secs", 0.0}});
+    logger.artifact("best", checkpoint.string());  // comes again
+    fs::remove(checkpoint);
+    logger.finalize();
+    const auto uploads = query(file(), "SELECT mime_type || ' ' || size_bytes || ' ' || is_temporary FROM file_upload_requests");
+    EXPECT_EQ(uploads, std::deque<std::string>{"application/octet-stream 7 1"});
+    const std::string source = query(file(), "SELECT source_path FROM file_upload_requests").at(0);
+    EXPECT_TRUE(fs::path(source).is_absolute());
+    std::ifstream kept(source);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), "weights");
+    const Fields reference = value(Fields(updates().at(1)), 4, "training/files/best/epoch=0-step=4.ckpt").message(13);
+    EXPECT_EQ(reference.text(1), query(file(), "SELECT destination FROM file_upload_requests").at(0));
+    EXPECT_EQ(reference.text(1).substr(0, 4), "r-1-");
+    EXPECT_EQ(reference.at(2).as_int(), 7);
+    EXPECT_EQ(reference.text(3), "application/octet-stream");
 }
 
 TEST_F(NeptuneTest, ProjectsAreAWorkspaceAndAName) {

@@ -25,6 +25,7 @@ class File:
         while batch := repository.get_operations(up_to_bytes=1 << 24, from_exclusive=last):
             self.operations += batch
             last = batch[-1].sequence_id
+        self.uploads = repository.get_file_upload_requests(100)
         repository.close(cleanup_files=False)
         self.updates = [op.operation for op in self.operations if op.operation_type == OperationType.UPDATE_SNAPSHOT]
         self.series = {}
@@ -67,6 +68,15 @@ class RepositoryTest(unittest.TestCase):
         self.assertEqual((list(histogram.bin_edges), list(histogram.counts.values)), ([-1, 0, 1], [1, 300]))
         tags = [update.modify_sets["sys/tags"].string.values for update in good.updates if "sys/tags" in update.modify_sets]
         self.assertEqual([dict(tag) for tag in tags], [{"x": 1}])
+
+    def test_files(self):
+        good = File(path_of("good"))
+        upload, = good.uploads
+        reference = good.attributes["training/files/checkpoint/last.json"]
+        self.assertEqual((reference.path, reference.size_bytes, reference.mime_type), (upload.destination, 2, "application/json"))
+        self.assertEqual((upload.size_bytes, upload.mime_type, upload.is_temporary), (2, "application/json", True))
+        with open(upload.source_path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "{}")
 
     def test_odd_names_and_values(self):
         odd = File(path_of("odd"))

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 namespace {
 
@@ -44,6 +45,8 @@ TEST_F(Sample, QuickstartForReaders) {
     }
     logger.text("note", "hello caf\xC3\xA9", 490);
     logger.histogram("weights", {sizeof(dv_histogram), 2, limits.data(), counts.data(), -1, 1, 0, 0, 301}, 490);
+    std::ofstream(folder() / "last.json") << "{}";
+    logger.artifact("checkpoint", (folder() / "last.json").string());
     logger.finalize();
     EXPECT_TRUE(fs::exists(folder() / ".neptune"));
 }

@@ -140,6 +140,7 @@ class SyncTest(unittest.TestCase):
     def test_files(self):
         good = self.server.runs["good"]
         self.assertEqual(good.files[good.rows[51]["pixel"]["path"]], b"not really a picture")
+        self.assertEqual(good.files["checkpoint/last=1.ckpt"], b"weights of good")
 
     def test_odd_names_and_values(self):
         rows = self.server.runs["odd"].rows

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 namespace {
 
@@ -49,6 +50,9 @@ TEST_F(Sample, QuickstartForReaders) {
         logger.text("note", "hello", 490);
         logger.image("pixel", {sizeof(dv_image), 1, 4, 4, {png.data(), png.size()}}, 490);
         logger.histogram("weights", {sizeof(dv_histogram), 3, limits.data(), counts.data(), -1, 2, 0, 0, 9}, 490);
+        fs::remove(folder() / "last=1.ckpt");  // a checkpoint is replaced, never written over
+        std::ofstream(folder() / "last=1.ckpt") << "weights of " << id;
+        logger.artifact("checkpoint", (folder() / "last=1.ckpt").string());
         logger.finalize(good ? "success" : "failed");
     }
     EXPECT_TRUE(fs::exists(folder() / "wandb"));

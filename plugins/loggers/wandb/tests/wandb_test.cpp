@@ -11,6 +11,7 @@
 #include <cmath>
 #include <deque>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace {
@@ -289,6 +290,27 @@ TEST_F(WandbTest, ARunThatGoesOnHasANewFolderAndTheSameId) {
     EXPECT_EQ(run.at(14).as_int(), 12);
     EXPECT_EQ(item(Fields(all(kHistory, "20231114_221420").at(0)), "_step"), "12");
     EXPECT_EQ(std::distance(fs::directory_iterator(above()), fs::directory_iterator()), 2);
+}
+
+TEST_F(WandbTest, FilesLieInTheFolderAsTheyWereAndAreToldOnce) {
+    const fs::path file = plugin.host().run_dir() / "epoch=0-step=4.ckpt";
+    auto logger = open();
+    const auto write = [&](const char* text) {
+        fs::remove(file);
+        std::ofstream(file) << text;
+        logger.artifact("best/check point", file.string());
+    };
+    write("first");
+    write("second");
+    fs::remove(file);
+    EXPECT_THROW(logger.artifact("gone", file.string()), dv::ComponentError);
+    logger.finalize();
+    std::ifstream kept(folder() / "files/best/check_point/epoch=0-step=4.ckpt");
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), "second");
+    const auto told = all(kFiles);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(Fields(told[0]).message(1).text(1), "best/check_point/epoch=0-step=4.ckpt");
+    EXPECT_EQ(Fields(told[0]).message(1).at(2).as_int(), 1);
 }
 
 TEST_F(WandbTest, TwoRunsOfOneSecondHaveFoldersOfTheirOwn) {
