@@ -78,10 +78,6 @@ private:
     void save_trained();
     void finish_log(const std::string& outcome);
     const manifest::Node& role(const char* name) const { return *checked_.manifest.find(name); }
-    /// The host's own keys of a table.
-    template <class Keys>
-    Keys keys_of(const manifest::Node& table) const;
-
     // Destroyed in reverse order: loops first, then parts (loggers last among them), then what they lean on.
     Checked checked_;
     logging::HostLog& log_;

@@ -1,5 +1,7 @@
 #include "compose/trainer_options.hpp"
 
+#include "compose/keys.hpp"
+
 #include <dv/error.hpp>
 
 #include <ATen/Context.h>
@@ -14,11 +16,6 @@ loops::BatchLimit limit_of(const manifest::Node& table, const char* key) {
     const manifest::Node& value = *table.find(key);
     if (value.is_int()) return {.share = 1.0, .count = value.as_int()};
     return {.share = value.as_number(), .count = std::nullopt};
-}
-
-/// Whether a key was written by somebody, or is a default.
-bool is_written(const manifest::Node& table, std::string_view key) {
-    return table.find(key)->source().kind != manifest::Source::Kind::fallback;
 }
 
 void refuse_barebones(const manifest::Node& table, const TrainerKeys& keys) {

@@ -4,7 +4,9 @@
 
 #include <dv/component.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 namespace dvhost::loops {
 
@@ -132,8 +134,9 @@ dv_run Events::view(std::string_view message) {
     run.loader = static_cast<std::uint32_t>(context_.dataloader_idx);
     run.n_loaders = static_cast<std::uint32_t>(context_.n_loaders);
     shown_.clear();
-    for (const dv_metric& m : known) {
-        if (prog_bar_.contains(std::string_view(m.name.p, m.name.n))) shown_.push_back(m);
+    if (!prog_bar_.empty()) {
+        std::copy_if(known.begin(), known.end(), std::back_inserter(shown_),
+                     [this](const dv_metric& m) { return prog_bar_.contains(std::string_view(m.name.p, m.name.n)); });
     }
     run.n_progress_bar = static_cast<std::uint32_t>(shown_.size());
     run.progress_bar = shown_.data();

@@ -1,3 +1,4 @@
+#include "compose/trainer_options.hpp"
 #include "compose/trainer_table.hpp"
 #include "manifest/parse.hpp"
 
@@ -94,6 +95,12 @@ TEST(TrainerForms, LeaveTheRestAlone) {
     EXPECT_EQ(translated("val_check_interval = 0.5").find("val_check_interval")->as_number(), 0.5);
     EXPECT_TRUE(translated("max_time = { weeks = 1 }").find("max_time")->is_table());
     EXPECT_EQ(translated("fast_dev_run = 3").find("fast_dev_run")->as_int(), 3);
+}
+
+TEST(TrainerForms, Case14ADurationHasDays) {
+    EXPECT_EQ(compose::seconds_of("01:02:03:04"), 93784.0);
+    EXPECT_EQ(compose::seconds_of("00:00:00:00"), 0.0);
+    EXPECT_THROW(compose::seconds_of("1:2"), dv::Error);
 }
 
 }  // namespace

@@ -45,6 +45,36 @@ TEST_F(Rates, Case17FollowEpochsAndSteps) {
     EXPECT_THAT(std::vector<double>(seen.begin(), seen.begin() + 6), ElementsAre(1, 1, 1, 1, 1, .5));
 }
 
+/// Keeps how many optimizer steps it was told there will be.
+struct Planner final : dv::Schedule {
+    mutable std::int64_t total = 0;
+    double factor(const dv_schedule_point& at) const override {
+        total = at.total_steps;
+        return 1.0;
+    }
+};
+
+TEST_F(Acceptance, Case41EstimatesTheStepsOfTheRun) {
+    batches(10);
+    on([](std::uint32_t phase, const dv_run&, const dv_answer& answer) {
+        if (phase == DV_TRAIN_BATCH_END) dv::Answer(answer).stop("it is planned");
+    });
+    const auto planned = [&](std::int64_t max_epochs, std::int64_t max_steps, std::int64_t accumulate) {
+        const auto planner = std::make_shared<Planner>();
+        e.schedules = {{planner}};
+        e.trainer.stop.max_epochs = max_epochs;
+        e.trainer.stop.max_steps = max_steps;
+        e.trainer.accumulate = {{0, accumulate}};
+        fit();
+        return planner->total;
+    };
+    EXPECT_EQ(planned(3, -1, 1), 30);
+    EXPECT_EQ(planned(3, -1, 4), 9);
+    EXPECT_EQ(planned(3, 7, 1), 7);
+    EXPECT_EQ(planned(-1, -1, 1), -1);  // no limit
+    EXPECT_EQ(planned(-1, 9, 1), 9);
+}
+
 TEST_F(Rates, SeveralMultiply) {
     const auto halving = std::make_shared<Halving>();
     e.schedules = {{halving, "", dv::Schedule::Interval::epoch, 1, "", true, 0}, {halving, "", dv::Schedule::Interval::epoch, 2, "", true, 0}};

@@ -372,5 +372,10 @@ TEST_F(Acceptance, AModelSeesPhasesAfterCallbacksAndBeforeThoseThatWatch) {
     EXPECT_EQ(sink.rows.back().at("of_model"), 3.0);
 }
 
+TEST_F(Acceptance, Case14NoTimeIsNoStep) {
+    e.trainer.stop.max_seconds = 0.0;
+    EXPECT_EQ(fit(), (std::pair<std::int64_t, std::int64_t>(0, 0)));
+}
+
 }  // namespace
 }  // namespace dvhost::testing
