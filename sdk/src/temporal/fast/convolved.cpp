@@ -66,7 +66,7 @@ std::shared_ptr<const Convolver> Convolvers::get(const Convolution& convolution,
     for (const Made& made : made_) {
         if (made.convolution.weight.is_same(convolution.weight) && made.in == in) return made.convolver;
     }
-    made_.push_back({convolution, in, std::make_shared<Convolver>(convolution, in)});
+    made_.push_back({convolution, in, std::make_shared<Convolver>(convolution, in, team_)});
     return made_.back().convolver;
 }
 

@@ -15,6 +15,7 @@ namespace dv::temporal::fast {
 namespace {
 
 constexpr std::int64_t kChunk = 64;       // rows that share a panel while it is in the cache
+constexpr std::int64_t kSmallChunk = 16, kFewestChunks = 12;  // fewer chunks are small ones, so that threads can share them
 constexpr std::int64_t kPositions = 256;  // summed over at a time for a weight gradient
 constexpr std::int64_t kFewRows = 4, kFewChannels = 8;
 constexpr std::int64_t kSmallImage = 16;  // rows; below, the same place of all images comes before the next place
@@ -35,21 +36,23 @@ private:
 
 /// y[row] = start + Σ_tap x[source of row at tap] · panel[tap].
 template <class T>
-void apply_rows(const Gather& g, const T* x, std::int64_t k, std::int64_t n, const T* packed, const T* start, T* y,
+void apply_rows(Team* team, const Gather& g, const T* x, std::int64_t k, std::int64_t n, const T* packed, const T* start, T* y,
                 std::int64_t columns) {
     const auto cut = panels(columns, kLanes<T>);
     const Rows rows(g, n);
-    const std::int64_t chunks = (rows.count() + kChunk - 1) / kChunk;
+    const auto n_panels = static_cast<std::int64_t>(cut.size());
+    const std::int64_t chunk = rows.count() * n_panels < kFewestChunks * kChunk ? kSmallChunk : kChunk,
+                       chunks = (rows.count() + chunk - 1) / chunk;
     const std::vector<T> zeros(static_cast<std::size_t>(k), T{0});
     const Kernels<T>& kernel = *kernels<T>();
     parallel_for(
-        chunks * static_cast<std::int64_t>(cut.size()), 1,
+        team, chunks * n_panels, 1,
         [&](std::int64_t begin, std::int64_t end) {
             std::vector<const T*> a(static_cast<std::size_t>(g.n_taps * kRows)), b(static_cast<std::size_t>(g.n_taps));
             T* c[kRows];
             for (std::int64_t unit = begin; unit < end; ++unit) {
                 const Panel& panel = cut[static_cast<std::size_t>(unit / chunks)];
-                const std::int64_t from = unit % chunks * kChunk, to = std::min(from + kChunk, rows.count());
+                const std::int64_t from = unit % chunks * chunk, to = std::min(from + chunk, rows.count());
                 const T* weights = packed + panel.offset * kLanes<T> * g.taps.used * k;
                 for (std::int64_t at = from; at < to; at += kRows) {
                     const int r = static_cast<int>(std::min<std::int64_t>(kRows, to - at));
@@ -141,7 +144,7 @@ void add_products(const Products<T>& p, const Part& part, T* sums) {
 
 /// [used tap][k][padded columns]. How the work is cut depends on sizes alone, so that no thread count changes a digit.
 template <class T>
-at::Tensor products(const Products<T>& p, at::TensorOptions options) {
+at::Tensor products(Team* team, const Products<T>& p, at::TensorOptions options) {
     const std::int64_t n_rows = Rows(p.g, p.n).count();
     const double work = static_cast<double>(n_rows * p.g.taps.used * p.k) * static_cast<double>(p.columns);
     constexpr std::int64_t kSlices = 4;
@@ -150,7 +153,7 @@ at::Tensor products(const Products<T>& p, at::TensorOptions options) {
         at::Tensor sums = at::empty({kSlices, p.g.taps.used, p.k, p.padded()}, options);
         T* to = sums.mutable_data_ptr<T>();
         parallel_for(
-            kSlices, 1,
+            team, kSlices, 1,
             [&](std::int64_t begin, std::int64_t end) {
                 for (std::int64_t i = begin; i < end; ++i) {
                     std::fill(to + i * p.sums(), to + (i + 1) * p.sums(), T{0});
@@ -165,7 +168,7 @@ at::Tensor products(const Products<T>& p, at::TensorOptions options) {
     T* to = sums.mutable_data_ptr<T>();
     const std::int64_t group = std::max<std::int64_t>(1, p.blocks() / 4), groups = (p.blocks() + group - 1) / group;
     parallel_for(
-        p.g.n_taps * groups, 1,
+        team, p.g.n_taps * groups, 1,
         [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t unit = begin; unit < end; ++unit) {
                 const std::int64_t tap = unit / groups, first = unit % groups * group,
@@ -249,8 +252,9 @@ bool Convolver::suits(const Convolution& convolution, at::ScalarType type) {
            convolution.weight.device().is_cpu() && convolution.weight.scalar_type() == type;
 }
 
-Convolver::Convolver(const Convolution& convolution, const Grid& in)
-    : weight_(convolution.weight.detach().contiguous()),
+Convolver::Convolver(const Convolution& convolution, const Grid& in, std::shared_ptr<Team> team)
+    : team_(std::move(team)),
+      weight_(convolution.weight.detach().contiguous()),
       in_(in),
       out_(grid_after(convolution, in)),
       ky_(weight_.size(2)),
@@ -260,7 +264,7 @@ Convolver::Convolver(const Convolution& convolution, const Grid& in)
       forward_(forward_gather(in, out_, convolution, ky_, kx_)),
       backward_(backward_gather(in, out_, convolution, ky_, kx_)) {
     with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
-        if (Winograd::suits(convolution, in)) winograd_ = std::make_unique<Winograd>(weight_, in);
+        if (Winograd::suits(convolution, in)) winograd_ = std::make_unique<Winograd>(weight_, in, team_);
         if (!convolution.bias.defined()) return;
         padded_bias_ = at::zeros({padded<T>(out_.channels)}, weight_.options());
         padded_bias_.narrow(0, 0, out_.channels).copy_(convolution.bias.detach());
@@ -277,7 +281,7 @@ at::Tensor Convolver::forward(const at::Tensor& x) const {
     at::Tensor y = at::empty({n, out_.channels, out_.height, out_.width},
                              x.options().memory_format(at::MemoryFormat::ChannelsLast));
     with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
-        apply_rows<T>(forward_, x.const_data_ptr<T>(), in_.channels, n, packed().const_data_ptr<T>(),
+        apply_rows<T>(team_.get(), forward_, x.const_data_ptr<T>(), in_.channels, n, packed().const_data_ptr<T>(),
                       padded_bias_.defined() ? padded_bias_.const_data_ptr<T>() : nullptr, y.mutable_data_ptr<T>(),
                       out_.channels);
     });
@@ -288,7 +292,7 @@ const at::Tensor& Convolver::packed() const {
     if (!packed_.defined()) {
         with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
-            packed_ = pack<T>(forward_.taps, n_in, out_.channels, {weight_.const_data_ptr<T>(), n_in * n_taps, n_taps},
+            packed_ = pack<T>(team_.get(), forward_.taps, n_in, out_.channels, {weight_.const_data_ptr<T>(), n_in * n_taps, n_taps},
                               weight_.options());
         });
     }
@@ -300,7 +304,7 @@ const at::Tensor& Convolver::packed_backward() const {
     if (!packed_backward_.defined()) {
         with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
             const std::int64_t n_in = in_.channels, n_taps = ky_ * kx_;
-            packed_backward_ = pack<T>(backward_.taps, out_.channels, n_in,
+            packed_backward_ = pack<T>(team_.get(), backward_.taps, out_.channels, n_in,
                                        {weight_.const_data_ptr<T>(), n_taps, n_in * n_taps}, weight_.options());
         });
     }
@@ -322,7 +326,7 @@ at::Tensor Convolver::input_gradient(const at::Tensor& of_result) const {
     at::Tensor dx = at::empty({n, in_.channels, in_.height, in_.width},
                               of_result.options().memory_format(at::MemoryFormat::ChannelsLast));
     with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
-        apply_rows<T>(backward_, of_result.const_data_ptr<T>(), out_.channels, n, packed_backward().const_data_ptr<T>(),
+        apply_rows<T>(team_.get(), backward_, of_result.const_data_ptr<T>(), out_.channels, n, packed_backward().const_data_ptr<T>(),
                       nullptr, dx.mutable_data_ptr<T>(), in_.channels);
     });
     return dx;
@@ -333,9 +337,9 @@ at::Tensor Convolver::weight_gradient(const at::Tensor& of_result, const at::Ten
     at::Tensor gradient = at::empty({out_.channels, in_.channels, ky_, kx_}, x.options());
     with_type_of<float, double>(weight_.scalar_type(), [&]<class T>(T) {
         const at::Tensor sums = products<T>(
-            {forward_, x.const_data_ptr<T>(), in_.channels, of_result.const_data_ptr<T>(), out_.channels, x.size(0)},
+            team_.get(), {forward_, x.const_data_ptr<T>(), in_.channels, of_result.const_data_ptr<T>(), out_.channels, x.size(0)},
             x.options());
-        unpack<T>(forward_.taps, in_.channels, out_.channels, sums.const_data_ptr<T>(), gradient.mutable_data_ptr<T>());
+        unpack<T>(team_.get(), forward_.taps, in_.channels, out_.channels, sums.const_data_ptr<T>(), gradient.mutable_data_ptr<T>());
     });
     return gradient;
 }

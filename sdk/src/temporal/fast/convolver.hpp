@@ -1,6 +1,6 @@
 #pragma once
 /// One convolution of a circuit, ready to be applied many times: weights packed once, rows read where they lie, taps that fall
-/// outside the image left out. Channels last, float or double, on a CPU with AVX-512. For one thread at a time.
+/// outside the image left out. Channels last, float or double, on a CPU with AVX-512. For one thread at a time, which `team` helps.
 
 #include "panels.hpp"
 #include "winograd.hpp"
@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace dv::temporal::fast {
@@ -29,7 +30,7 @@ public:
     static bool suits(const Convolution& convolution, at::ScalarType type);
 
     /// The weights are read now; a later change of them is not seen. Precondition: suits().
-    Convolver(const Convolution& convolution, const Grid& in);
+    Convolver(const Convolution& convolution, const Grid& in, std::shared_ptr<Team> team = nullptr);
     ~Convolver();
 
     /// x [n, in, y, x] → [n, out, y', x'], both channels-last.
@@ -43,7 +44,8 @@ private:
     const at::Tensor& packed() const;
     const at::Tensor& packed_backward() const;
 
-    at::Tensor weight_, bias_;
+    std::shared_ptr<Team> team_;  // may be null
+    at::Tensor weight_;
     Grid in_, out_;
     std::int64_t ky_, kx_, stride_, padding_;
     Gather forward_, backward_;
@@ -55,8 +57,11 @@ private:
 /// The convolvers of one run, each made when it is first needed.
 class Convolvers {
 public:
+    explicit Convolvers(std::shared_ptr<Team> team) : team_(std::move(team)) {}
+
     /// Null where Convolver::suits() says no.
     std::shared_ptr<const Convolver> get(const Convolution& convolution, const Grid& in);
+    const std::shared_ptr<Team>& team() const { return team_; }
 
 private:
     struct Made {
@@ -64,6 +69,7 @@ private:
         Grid in;
         std::shared_ptr<const Convolver> convolver;
     };
+    std::shared_ptr<Team> team_;
     std::vector<Made> made_;
 };
 

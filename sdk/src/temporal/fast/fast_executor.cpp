@@ -171,7 +171,7 @@ private:
     const Sequence& sequence_;
     const RunOptions& options_;
     std::vector<LayerPlan> plans_;
-    Convolvers convolvers_;
+    Convolvers convolvers_{Team::for_run()};
     Observers observers_;
     State state_;
 };

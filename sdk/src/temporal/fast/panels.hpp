@@ -58,7 +58,7 @@ struct Weights {
 
 /// The weights panel by panel, each panel [used tap][k][n_vectors · lanes], padded by zeros.
 template <class T>
-at::Tensor pack(const Taps& taps, std::int64_t k, std::int64_t columns, const Weights<T>& weights,
+at::Tensor pack(Team* team, const Taps& taps, std::int64_t k, std::int64_t columns, const Weights<T>& weights,
                 at::TensorOptions options) {
     constexpr std::int64_t kAtOnce = 16;  // of k
     const auto cut = panels(columns, kLanes<T>);
@@ -68,7 +68,7 @@ at::Tensor pack(const Taps& taps, std::int64_t k, std::int64_t columns, const We
     const bool runs = weights.by_k == n_taps;  // the taps of one k follow those of the one before
     const Kernels<T>& kernel = *kernels<T>();
     parallel_for(
-        static_cast<std::int64_t>(cut.size()) * pieces, 1,
+        team, static_cast<std::int64_t>(cut.size()) * pieces, 1,
         [&](std::int64_t begin, std::int64_t end) {
             T unused[kLanes<T>];
             const T* from[kLanes<T>];
@@ -104,13 +104,13 @@ at::Tensor pack(const Taps& taps, std::int64_t k, std::int64_t columns, const We
 
 /// sums [used tap][k][padded columns] → [column][k][tap]; zeros at taps that are never used.
 template <class T>
-void unpack(const Taps& taps, std::int64_t k, std::int64_t columns, const T* sums, T* out) {
+void unpack(Team* team, const Taps& taps, std::int64_t k, std::int64_t columns, const T* sums, T* out) {
     constexpr std::int64_t kAtOnce = 16;  // of k
     const std::int64_t n_taps = taps.count(), step = padded<T>(columns), pieces = (k + kAtOnce - 1) / kAtOnce;
     const std::vector<T> zeros(static_cast<std::size_t>(kLanes<T>), T{0});
     const Kernels<T>& kernel = *kernels<T>();
     parallel_for(
-        step / kLanes<T> * pieces, 1,
+        team, step / kLanes<T> * pieces, 1,
         [&](std::int64_t begin, std::int64_t end) {
             const T* from[kLanes<T>];
             T* to[kLanes<T>];

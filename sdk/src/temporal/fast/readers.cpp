@@ -1,7 +1,6 @@
 #include "readers.hpp"
 
 #include "dtype.hpp"
-#include "parallel.hpp"
 #include "scan.hpp"
 
 #include <ATen/ops/empty.h>
@@ -52,10 +51,10 @@ void pool_place(const Reader& r, const T* image, std::int64_t y, std::int64_t x,
 }
 
 template <class T>
-void pool_images(const Reader& r, const T* x, std::int64_t n, T* out, unsigned char* places) {
+void pool_images(Team* team, const Reader& r, const T* x, std::int64_t n, T* out, unsigned char* places) {
     const std::int64_t channels = r.in.channels, rows = n * r.out.height;
     parallel_for(
-        rows, 4,
+        team, rows, 4,
         [&](std::int64_t begin, std::int64_t end) {
             std::vector<accumulator_t<T>> best(static_cast<std::size_t>(channels));
             for (std::int64_t row = begin; row < end; ++row) {
@@ -82,10 +81,10 @@ void for_places(const Reader& r, const Body& body) {
 }
 
 template <class T>
-void pick_images(const Reader& r, const T* x, std::int64_t n, T* out) {
+void pick_images(Team* team, const Reader& r, const T* x, std::int64_t n, T* out) {
     const std::int64_t channels = r.in.channels;
     parallel_for(
-        n, 4,
+        team, n, 4,
         [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t i = begin; i < end; ++i) {
                 for_places(r, [&](std::int64_t to, std::int64_t from) {
@@ -98,10 +97,10 @@ void pick_images(const Reader& r, const T* x, std::int64_t n, T* out) {
 }
 
 template <class T>
-void add_pool_gradient(const Reader& r, const T* d, const unsigned char* places, std::int64_t n, T* to) {
+void add_pool_gradient(Team* team, const Reader& r, const T* d, const unsigned char* places, std::int64_t n, T* to) {
     const std::int64_t channels = r.in.channels, k = r.pool->kernel;
     parallel_for(
-        n, 1,
+        team, n, 1,
         [&](std::int64_t begin, std::int64_t end) {
             std::vector<std::int64_t> offset(static_cast<std::size_t>(k * k));
             for (std::int64_t i = begin; i < end; ++i) {
@@ -122,10 +121,10 @@ void add_pool_gradient(const Reader& r, const T* d, const unsigned char* places,
 }
 
 template <class T>
-void add_pick_gradient(const Reader& r, const T* d, std::int64_t n, T* to) {
+void add_pick_gradient(Team* team, const Reader& r, const T* d, std::int64_t n, T* to) {
     const std::int64_t channels = r.in.channels;
     parallel_for(
-        n, 4,
+        team, n, 4,
         [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t i = begin; i < end; ++i) {
                 for_places(r, [&](std::int64_t small, std::int64_t large) {
@@ -140,7 +139,7 @@ void add_pick_gradient(const Reader& r, const T* d, std::int64_t n, T* to) {
 
 }  // namespace
 
-Reading read(const Reader& r, const at::Tensor& activity) {
+Reading read(Team* team, const Reader& r, const at::Tensor& activity) {
     const std::int64_t n = activity.size(0);
     Reading out;
     out.values = at::empty({n, r.out.channels, r.out.height, r.out.width},
@@ -150,22 +149,22 @@ Reading read(const Reader& r, const at::Tensor& activity) {
         const T* x = activity.const_data_ptr<T>();
         T* to = out.values.mutable_data_ptr<T>();
         if (r.pool) {
-            pool_images<T>(r, x, n, to, out.places.mutable_data_ptr<std::uint8_t>());
+            pool_images<T>(team, r, x, n, to, out.places.mutable_data_ptr<std::uint8_t>());
         } else {
-            pick_images<T>(r, x, n, to);
+            pick_images<T>(team, r, x, n, to);
         }
     });
     return out;
 }
 
-void add_gradient(const Reader& r, const at::Tensor& of_reading, const at::Tensor& places, at::Tensor& to) {
+void add_gradient(Team* team, const Reader& r, const at::Tensor& of_reading, const at::Tensor& places, at::Tensor& to) {
     const std::int64_t n = of_reading.size(0);
     with_type(to.scalar_type(), [&]<class T>(T) {
         const T* d = of_reading.const_data_ptr<T>();
         if (r.pool) {
-            add_pool_gradient<T>(r, d, places.const_data_ptr<std::uint8_t>(), n, to.mutable_data_ptr<T>());
+            add_pool_gradient<T>(team, r, d, places.const_data_ptr<std::uint8_t>(), n, to.mutable_data_ptr<T>());
         } else {
-            add_pick_gradient<T>(r, d, n, to.mutable_data_ptr<T>());
+            add_pick_gradient<T>(team, r, d, n, to.mutable_data_ptr<T>());
         }
     });
 }

@@ -4,6 +4,8 @@
 /// Their gradients are small or sparse. They are spread over the activity's grid only for the steps at hand, so that no gradient
 /// of the size of the whole activity comes to be.
 
+#include "parallel.hpp"
+
 #include <dv/temporal/circuit.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -25,9 +27,10 @@ struct Reader {
 struct Reading {
     at::Tensor values, places;
 };
-Reading read(const Reader& reader, const at::Tensor& activity);
+/// `team` as in parallel_for().
+Reading read(Team* team, const Reader& reader, const at::Tensor& activity);
 
 /// Adds the gradient by the activity, from that by the reading. `places` null for a resize. `to` [n, channel, y, x].
-void add_gradient(const Reader& reader, const at::Tensor& of_reading, const at::Tensor& places, at::Tensor& to);
+void add_gradient(Team* team, const Reader& reader, const at::Tensor& of_reading, const at::Tensor& places, at::Tensor& to);
 
 }  // namespace dv::temporal::fast

@@ -63,7 +63,7 @@ private:
             std::vector<ForwardStep<T>> steps;
             for (std::int64_t j = block.begin; j < block.begin + block.n; ++j)
                 steps.push_back(step<T>(j, block, recurrent, size));
-            scan_forward<T>(s_.rule, steps, carry.mutable_data_ptr<A>(), size);
+            scan_forward<T>(s_.team.get(), s_.rule, steps, carry.mutable_data_ptr<A>(), size);
         }
     }
 
@@ -133,6 +133,7 @@ struct ScanBackward final : torch::autograd::Node {
         positive.reset();
         places.clear();
         scan.convolver.reset();
+        scan.team.reset();
     }
 };
 
@@ -153,7 +154,7 @@ ScanResult recurrent_scan(RecurrentScan scan) {
         kept = Forward(scan, in_graph).run();
         result.activity = kept.h;
         for (const Reader& reader : scan.readers) {
-            Reading reading = read(reader, kept.h);
+            Reading reading = read(scan.team.get(), reader, kept.h);
             result.readings.push_back(std::move(reading.values));
             kept.places.push_back(std::move(reading.places));
         }

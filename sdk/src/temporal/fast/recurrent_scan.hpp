@@ -38,6 +38,7 @@ struct RecurrentScan {
     std::vector<Drive> drives;
     std::optional<Convolution> recurrence;       ///< stride 1; keeps the grid
     std::shared_ptr<const Convolver> convolver;  ///< of `recurrence`; null: ATen's convolution
+    std::shared_ptr<Team> team = nullptr;        ///< as in parallel_for()
     std::int64_t lag = 1;
     at::Tensor history;  ///< [m·batch, channel, y, x], m ≤ lag: what was stored at steps −m to −1; undefined: nothing
     ScanRule rule;

@@ -60,7 +60,7 @@ private:
                     step.gradients[1] = from_later.const_data_ptr<T>() + k;
                 steps.push_back(step);
             }
-            scan_backward<T>(s_.rule, steps, carry.mutable_data_ptr<A>(), size_, wanted_.sums() ? &sums_ : nullptr);
+            scan_backward<T>(s_.team.get(), s_.rule, steps, carry.mutable_data_ptr<A>(), size_, wanted_.sums() ? &sums_ : nullptr);
             from_later = recurrent_gradient(block);
             if (by_block_) add_block(block);
         }
@@ -95,7 +95,7 @@ private:
             const at::Tensor places = kept_.places[r].defined()
                                           ? kept_.places[r].narrow(0, g.numel() / s_.n_steps * block.begin, n)
                                           : at::Tensor();
-            add_gradient(s_.readers[r], of_block, places, sum);
+            add_gradient(s_.team.get(), s_.readers[r], of_block, places, sum);
         }
         return sum.defined() ? sum : direct;
     }

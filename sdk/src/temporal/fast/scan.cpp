@@ -1,7 +1,5 @@
 #include "scan.hpp"
 
-#include "parallel.hpp"
-
 #include <c10/util/BFloat16.h>
 
 #include <algorithm>
@@ -12,7 +10,6 @@ namespace dv::temporal::fast {
 namespace {
 
 constexpr std::int64_t kTile = 1024;   // elements that stay in the first-level cache over all steps
-constexpr std::int64_t kGrain = 8192;  // elements per piece of work
 constexpr double kSmallest = 1e-6, kLargest = 1e6;
 
 template <class A>
@@ -159,9 +156,9 @@ private:
 };
 
 template <class Body>
-void for_tiles(std::int64_t size, std::size_t n_steps, const Body& body) {
+void for_tiles(Team* team, std::int64_t size, std::size_t n_steps, const Body& body) {
     parallel_for(
-        size, kGrain,
+        team, size, kTile,
         [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t at = begin; at < end; at += kTile) body(at, std::min(kTile, end - at));
         },
@@ -171,21 +168,21 @@ void for_tiles(std::int64_t size, std::size_t n_steps, const Body& body) {
 }  // namespace
 
 template <class T>
-void scan_forward(const ScanRule& rule, const std::vector<ForwardStep<T>>& steps, accumulator_t<T>* carry,
+void scan_forward(Team* team, const ScanRule& rule, const std::vector<ForwardStep<T>>& steps, accumulator_t<T>* carry,
                   std::int64_t size) {
     const Constants<accumulator_t<T>> by(rule);
-    for_tiles(size, steps.size(), [&](std::int64_t begin, std::int64_t n) {
+    for_tiles(team, size, steps.size(), [&](std::int64_t begin, std::int64_t n) {
         ForwardTile<T> tile(rule, by, begin, n);
         for (const ForwardStep<T>& step : steps) tile.step(step, carry + begin);
     });
 }
 
 template <class T>
-void scan_backward(const ScanRule& rule, const std::vector<BackwardStep<T>>& steps, accumulator_t<T>* carry,
+void scan_backward(Team* team, const ScanRule& rule, const std::vector<BackwardStep<T>>& steps, accumulator_t<T>* carry,
                    std::int64_t size, ScanSums* sums) {
     const Constants<accumulator_t<T>> by(rule);
     std::vector<ScanSums> of_tile(sums ? static_cast<std::size_t>((size + kTile - 1) / kTile) : 0);
-    for_tiles(size, steps.size(), [&](std::int64_t begin, std::int64_t n) {
+    for_tiles(team, size, steps.size(), [&](std::int64_t begin, std::int64_t n) {
         BackwardTile<T> tile(rule, by, begin, n, sums ? &of_tile[static_cast<std::size_t>(begin / kTile)] : nullptr);
         for (auto step = steps.rbegin(); step != steps.rend(); ++step) tile.step(*step, carry + begin);
     });
@@ -198,9 +195,9 @@ void scan_backward(const ScanRule& rule, const std::vector<BackwardStep<T>>& ste
 }
 
 #define DV_INSTANTIATE(T)                                                                                              \
-    template void scan_forward<T>(const ScanRule&, const std::vector<ForwardStep<T>>&, accumulator_t<T>*,              \
+    template void scan_forward<T>(Team*, const ScanRule&, const std::vector<ForwardStep<T>>&, accumulator_t<T>*,              \
                                   std::int64_t);                                                                       \
-    template void scan_backward<T>(const ScanRule&, const std::vector<BackwardStep<T>>&, accumulator_t<T>*,            \
+    template void scan_backward<T>(Team*, const ScanRule&, const std::vector<BackwardStep<T>>&, accumulator_t<T>*,            \
                                    std::int64_t, ScanSums*);
 DV_INSTANTIATE(float)
 DV_INSTANTIATE(double)

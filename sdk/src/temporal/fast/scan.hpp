@@ -7,6 +7,8 @@
 ///
 /// All tensors are dense with the same layout; only their element order matters here.
 
+#include "parallel.hpp"
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -65,15 +67,15 @@ struct Accumulator<double> {
 template <class T>
 using accumulator_t = typename Accumulator<T>::type;
 
-/// `carry` [size] is h before the first step and after the last one.
+/// `carry` [size] is h before the first step and after the last one. `team` as in parallel_for().
 template <class T>
-void scan_forward(const ScanRule& rule, const std::vector<ForwardStep<T>>& steps, accumulator_t<T>* carry,
+void scan_forward(Team* team, const ScanRule& rule, const std::vector<ForwardStep<T>>& steps, accumulator_t<T>* carry,
                   std::int64_t size);
 
 /// Steps from last to first. `carry` [size] is the gradient by h that flows in from later steps through the solver, and at last
 /// flows out to earlier ones. Sums are added to `sums` where it is given, in an order that no thread count changes.
 template <class T>
-void scan_backward(const ScanRule& rule, const std::vector<BackwardStep<T>>& steps, accumulator_t<T>* carry,
+void scan_backward(Team* team, const ScanRule& rule, const std::vector<BackwardStep<T>>& steps, accumulator_t<T>* carry,
                    std::int64_t size, ScanSums* sums);
 
 }  // namespace dv::temporal::fast

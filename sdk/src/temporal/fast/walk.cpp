@@ -296,6 +296,7 @@ Walk::Scanned Walk::fused(std::size_t l, const Stretch& x, std::size_t from) {
     scan.options = options_;
     for (const Stretch& drive : drives) scan.drives.push_back({drive.values, rows_between(drive, h.first, h.end), 0});
     scan.lag = lag;
+    scan.team = convolvers_.team();
     if (recurrent) {
         const LinearMap map = *layer.recurrence->map->linear();
         scan.recurrence = Convolution{map.weight, map.bias, 1, map.weight.size(2) / 2, map.groups};

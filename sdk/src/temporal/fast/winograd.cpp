@@ -6,6 +6,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
+#include <memory>
+#include <utility>
 
 namespace dv::temporal::fast {
 
@@ -27,17 +29,17 @@ std::vector<float> kernel_basis(std::int64_t side) {
 }
 
 /// Weights packed for products [tile][in] × [in][out], point by point. `turned`: the kernel's taps in reverse order.
-at::Tensor packed_kernel(std::int64_t side, std::int64_t k, std::int64_t columns, const Weights<float>& weights,
+at::Tensor packed_kernel(Team* team, std::int64_t side, std::int64_t k, std::int64_t columns, const Weights<float>& weights,
                          bool turned, at::TensorOptions options) {
     const std::int64_t n_taps = side * side;
-    const at::Tensor by_tap = pack<float>(Taps::all(n_taps), k, columns, weights, options);
+    const at::Tensor by_tap = pack<float>(team, Taps::all(n_taps), k, columns, weights, options);
     at::Tensor by_point = at::empty({padded<float>(columns) * kPoints * k}, options);
     const std::vector<float> basis = kernel_basis(side);
     const auto cut = panels(columns, kLanes<float>);
     const float* from = by_tap.const_data_ptr<float>();
     float* to = by_point.mutable_data_ptr<float>();
     parallel_for(
-        static_cast<std::int64_t>(cut.size()) * k, 8,
+        team, static_cast<std::int64_t>(cut.size()) * k, 8,
         [&](std::int64_t begin, std::int64_t end) {
             std::vector<const float*> rows(static_cast<std::size_t>(n_taps));
             for (std::int64_t i = begin; i < end; ++i) {
@@ -55,10 +57,17 @@ at::Tensor packed_kernel(std::int64_t side, std::int64_t k, std::int64_t columns
     return by_point;
 }
 
-/// Tiles that are worked on together: what they need stays near the processor.
-std::int64_t tiles_at_once(std::int64_t channels) {
-    constexpr std::int64_t kBytes = 600'000;
-    return std::clamp<std::int64_t>(kBytes / (kPoints * 4 * channels) / kRows * kRows, 3 * kRows, 8 * kRows);
+/// Tiles that are worked on together: what they need stays near the processor, and there is some for every thread.
+std::int64_t tiles_at_once(std::int64_t channels, std::int64_t n_tiles) {
+    constexpr std::int64_t kBytes = 600'000, kFewestShares = 4;
+    const std::int64_t near =
+        std::clamp<std::int64_t>(kBytes / (kPoints * 4 * channels) / kRows * kRows, 3 * kRows, 8 * kRows);
+    return std::min(near, std::max<std::int64_t>(n_tiles / kFewestShares / kRows, 1) * kRows);
+}
+
+/// Every element of it is written before it is read.
+std::unique_ptr<float[]> uninitialized(std::int64_t n) {
+    return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(n));
 }
 
 /// Where the tiles of n images lie.
@@ -83,8 +92,9 @@ struct Tiling {
 /// Σ over tiles of (inputs in the basis) ⊗ (gradients in the basis), point by point.
 class Products {
 public:
-    Products(const Tiling& tiling, const at::Tensor& x, const at::Tensor& of_result)
-        : tiling_(tiling),
+    Products(Team* team, const Tiling& tiling, const at::Tensor& x, const at::Tensor& of_result)
+        : team_(team),
+          tiling_(tiling),
           x_(x),
           d_(of_result),
           k_(x.size(1)),
@@ -92,7 +102,7 @@ public:
           k_step_(padded<float>(k_)),
           column_step_(padded<float>(columns_)),
           n_tiles_(x.size(0) * tiling.tiles_y * tiling.tiles_x),
-          at_once_(2 * tiles_at_once(k_step_ + column_step_)),
+          at_once_(2 * tiles_at_once(k_step_ + column_step_, n_tiles_)),
           cut_(panels(columns_, kLanes<float>)) {}
 
     /// [slice][point][k][padded columns], to be summed over slices. How the work is cut depends on sizes alone, so that no thread
@@ -103,7 +113,7 @@ public:
         if (size > kSmall) return by_points();
         at::Tensor sums = at::zeros({kSlices, kPoints, k_, column_step_}, x_.options());
         float* to = sums.mutable_data_ptr<float>();
-        parallel_for(kSlices, 1, [&](std::int64_t begin, std::int64_t end) {
+        parallel_for(team_, kSlices, 1, [&](std::int64_t begin, std::int64_t end) {
             Buffers buffers(*this);
             for (std::int64_t slice = begin; slice < end; ++slice) {
                 const std::int64_t last = n_tiles_ * (slice + 1) / kSlices;
@@ -120,9 +130,9 @@ public:
 private:
     struct Buffers {
         explicit Buffers(const Products& p)
-            : in(static_cast<std::size_t>(kPoints * p.at_once_ * p.k_step_)),
-              out(static_cast<std::size_t>(kPoints * p.at_once_ * p.column_step_)) {}
-        std::vector<float> in, out;  // [point][tile][channel]
+            : in(uninitialized(kPoints * p.at_once_ * p.k_step_)),
+              out(uninitialized(kPoints * p.at_once_ * p.column_step_)) {}
+        std::unique_ptr<float[]> in, out;  // [point][tile][channel]
     };
 
     /// Large sums exist once: threads share the tiles, then the points.
@@ -132,10 +142,10 @@ private:
         Buffers buffers(*this);
         for (std::int64_t first = 0; first < n_tiles_; first += at_once_) {
             const std::int64_t tiles = std::min(at_once_, n_tiles_ - first);
-            parallel_for(tiles, kRows, [&](std::int64_t begin, std::int64_t end) {
+            parallel_for(team_, tiles, kRows, [&](std::int64_t begin, std::int64_t end) {
                 for (std::int64_t t = begin; t < end; ++t) transform(first, t, buffers);
             });
-            parallel_for(kPoints, 1, [&](std::int64_t begin, std::int64_t end) {
+            parallel_for(team_, kPoints, 1, [&](std::int64_t begin, std::int64_t end) {
                 for (std::int64_t p = begin; p < end; ++p) add(p, tiles, buffers, to);
             });
         }
@@ -145,17 +155,17 @@ private:
     void transform(std::int64_t first, std::int64_t t, Buffers& buffers) const {
         const float* rows[kPoints];
         tiling_.rows(x_.const_data_ptr<float>(), k_, first + t, tiling_.kernel / 2, kTileSide, rows);
-        tile_of_inputs(rows, k_, buffers.in.data() + t * k_step_, at_once_ * k_step_);
+        tile_of_inputs(rows, k_, buffers.in.get() + t * k_step_, at_once_ * k_step_);
         tiling_.rows(d_.const_data_ptr<float>(), columns_, first + t, 0, tiling_.result, rows);
-        tile_of_gradients(rows, static_cast<int>(tiling_.result), columns_, buffers.out.data() + t * column_step_,
+        tile_of_gradients(rows, static_cast<int>(tiling_.result), columns_, buffers.out.get() + t * column_step_,
                           at_once_ * column_step_);
     }
 
     void add(std::int64_t p, std::int64_t tiles, const Buffers& buffers, float* to) const {
         std::vector<const float*> a(static_cast<std::size_t>(tiles)), b(static_cast<std::size_t>(tiles));
         for (std::int64_t t = 0; t < tiles; ++t) {
-            a[static_cast<std::size_t>(t)] = buffers.in.data() + (p * at_once_ + t) * k_step_;
-            b[static_cast<std::size_t>(t)] = buffers.out.data() + (p * at_once_ + t) * column_step_;
+            a[static_cast<std::size_t>(t)] = buffers.in.get() + (p * at_once_ + t) * k_step_;
+            b[static_cast<std::size_t>(t)] = buffers.out.get() + (p * at_once_ + t) * column_step_;
         }
         const Kernels<float>& kernel = *kernels<float>();
         for (const Panel& panel : cut_) {
@@ -167,6 +177,7 @@ private:
         }
     }
 
+    Team* team_;
     const Tiling& tiling_;
     const at::Tensor &x_, &d_;
     std::int64_t k_, columns_, k_step_, column_step_, n_tiles_, at_once_;
@@ -186,8 +197,9 @@ bool Winograd::suits(const Convolution& c, const Grid& in) {
     return covered(in.height) * covered(in.width) <= 2 * in.height * in.width;
 }
 
-Winograd::Winograd(const at::Tensor& weight, const Grid& in)
-    : weight_(weight),
+Winograd::Winograd(const at::Tensor& weight, const Grid& in, std::shared_ptr<Team> team)
+    : team_(std::move(team)),
+      weight_(weight),
       kernel_(weight.size(2)),
       result_(kTileSide + 1 - kernel_),
       height_(in.height),
@@ -198,7 +210,7 @@ Winograd::Winograd(const at::Tensor& weight, const Grid& in)
 at::Tensor Winograd::forward(const at::Tensor& x, const float* start) const {
     if (!packed_.defined()) {
         const std::int64_t n_out = weight_.size(0), n_in = weight_.size(1), taps = kernel_ * kernel_;
-        packed_ = packed_kernel(kernel_, n_in, n_out, {weight_.const_data_ptr<float>(), n_in * taps, taps}, false,
+        packed_ = packed_kernel(team_.get(), kernel_, n_in, n_out, {weight_.const_data_ptr<float>(), n_in * taps, taps}, false,
                                 weight_.options());
     }
     return convolved(x, packed_, weight_.size(0), start);
@@ -208,7 +220,7 @@ at::Tensor Winograd::input_gradient(const at::Tensor& of_result) const {
     packed_.reset();  // forward is over; a later one packs again
     if (!packed_backward_.defined()) {
         const std::int64_t n_out = weight_.size(0), n_in = weight_.size(1), taps = kernel_ * kernel_;
-        packed_backward_ = packed_kernel(kernel_, n_out, n_in, {weight_.const_data_ptr<float>(), taps, n_in * taps}, true,
+        packed_backward_ = packed_kernel(team_.get(), kernel_, n_out, n_in, {weight_.const_data_ptr<float>(), taps, n_in * taps}, true,
                                          weight_.options());
     }
     return convolved(of_result, packed_backward_, weight_.size(1), nullptr);
@@ -221,21 +233,20 @@ at::Tensor Winograd::convolved(const at::Tensor& x, const at::Tensor& packed, st
     const float *from = x.const_data_ptr<float>(), *weights = packed.const_data_ptr<float>();
     float* to = y.mutable_data_ptr<float>();
     const Tiling tiling{height_, width_, tiles_y_, tiles_x_, kernel_, result_};
-    const std::int64_t n_tiles = n * tiles_y_ * tiles_x_, at_once = tiles_at_once(k_step + column_step);
+    const std::int64_t n_tiles = n * tiles_y_ * tiles_x_, at_once = tiles_at_once(k_step + column_step, n_tiles);
     const auto cut = panels(columns, kLanes<float>);
     const Kernels<float>& kernel = *kernels<float>();
     parallel_for(
-        (n_tiles + at_once - 1) / at_once, 1,
+        team_.get(), (n_tiles + at_once - 1) / at_once, 1,
         [&](std::int64_t begin, std::int64_t end) {
-            std::vector<float> in(static_cast<std::size_t>(kPoints * at_once * k_step)),
-                out(static_cast<std::size_t>(kPoints * at_once * column_step));
+            const auto in = uninitialized(kPoints * at_once * k_step), out = uninitialized(kPoints * at_once * column_step);
             const float* input_rows[kPoints];
             float* result_rows[kPoints];
             for (std::int64_t unit = begin; unit < end; ++unit) {
                 const std::int64_t first = unit * at_once, tiles = std::min(at_once, n_tiles - first);
                 for (std::int64_t t = 0; t < tiles; ++t) {
                     tiling.rows(from, k, first + t, kernel_ / 2, kTileSide, input_rows);
-                    tile_of_inputs(input_rows, k, in.data() + t * k_step, at_once * k_step);
+                    tile_of_inputs(input_rows, k, in.get() + t * k_step, at_once * k_step);
                 }
                 for (std::int64_t p = 0; p < kPoints; ++p) {
                     for (const Panel& panel : cut) {
@@ -246,8 +257,8 @@ at::Tensor Winograd::convolved(const at::Tensor& x, const at::Tensor& packed, st
                             const float* a[kRows];
                             float* c[kRows];
                             for (int i = 0; i < r; ++i) {
-                                a[i] = in.data() + (p * at_once + t + i) * k_step;
-                                c[i] = out.data() + (p * at_once + t + i) * column_step + panel.begin;
+                                a[i] = in.get() + (p * at_once + t + i) * k_step;
+                                c[i] = out.get() + (p * at_once + t + i) * column_step + panel.begin;
                             }
                             kernel.rows({a, r, panel.n_vectors, 1, k, &b, nullptr, c, panel.n_vectors * kLanes<float>});
                         }
@@ -255,7 +266,7 @@ at::Tensor Winograd::convolved(const at::Tensor& x, const at::Tensor& packed, st
                 }
                 for (std::int64_t t = 0; t < tiles; ++t) {
                     tiling.rows(to, columns, first + t, 0, result_, result_rows);
-                    tile_to_results(out.data() + t * column_step, at_once * column_step, static_cast<int>(result_),
+                    tile_to_results(out.get() + t * column_step, at_once * column_step, static_cast<int>(result_),
                                     start, result_rows, columns);
                 }
             }
@@ -266,21 +277,21 @@ at::Tensor Winograd::convolved(const at::Tensor& x, const at::Tensor& packed, st
 
 at::Tensor Winograd::weight_gradient(const at::Tensor& of_result, const at::Tensor& x) const {
     const Tiling tiling{height_, width_, tiles_y_, tiles_x_, kernel_, result_};
-    const at::Tensor points = Products(tiling, x, of_result).sums();
+    const at::Tensor points = Products(team_.get(), tiling, x, of_result).sums();
     const std::int64_t k = x.size(1), columns = of_result.size(1), taps = kernel_ * kernel_, row = padded<float>(columns);
     const at::Tensor by_tap = at::empty({taps, k, row}, x.options());
     const std::vector<float> basis = kernel_basis(kernel_);
     const float* from = points.const_data_ptr<float>();
     float* to = by_tap.mutable_data_ptr<float>();
     parallel_for(
-        k, 8,
+        team_.get(), k, 8,
         [&](std::int64_t begin, std::int64_t end) {
             kernel_from_points(from + begin * row, points.size(0), kPoints * k * row, k * row,
                                static_cast<int>(kernel_), basis.data(), to + begin * row, k * row, (end - begin) * row);
         },
         10.0 * static_cast<double>(kPoints * k * row));
     at::Tensor gradient = at::empty({columns, k, kernel_, kernel_}, x.options());
-    unpack<float>(Taps::all(taps), k, columns, to, gradient.mutable_data_ptr<float>());
+    unpack<float>(team_.get(), Taps::all(taps), k, columns, to, gradient.mutable_data_ptr<float>());
     return gradient;
 }
 

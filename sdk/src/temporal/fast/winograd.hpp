@@ -8,11 +8,14 @@
 /// Rounding: results in float differ from the plain sum by some 1e-6 relative to the largest (the test states the bound), about
 /// ten times the error of the plain sum. Doubles are never computed this way.
 
+#include "parallel.hpp"
+
 #include <dv/temporal/circuit.hpp>
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 
 namespace dv::temporal::fast {
 
@@ -25,7 +28,7 @@ public:
     bool suits_batch(std::int64_t n) const { return n * tiles_y_ * tiles_x_ >= kFewestTiles; }
 
     /// `weight` [out, in, k, k].
-    Winograd(const at::Tensor& weight, const Grid& in);
+    Winograd(const at::Tensor& weight, const Grid& in, std::shared_ptr<Team> team);
 
     /// As those of Convolver. `start` is the bias padded to whole vectors, or null.
     at::Tensor forward(const at::Tensor& x, const float* start) const;
@@ -37,6 +40,7 @@ private:
 
     at::Tensor convolved(const at::Tensor& x, const at::Tensor& packed, std::int64_t columns, const float* start) const;
 
+    std::shared_ptr<Team> team_;  // may be null
     at::Tensor weight_;
     std::int64_t kernel_, result_;  ///< sides of the kernel and of a tile's results
     std::int64_t height_, width_, tiles_y_, tiles_x_;
