@@ -1,6 +1,7 @@
 #include <dv/testing/load.hpp>
 
 #include "tests/small_disk.hpp"
+#include "tests/torture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -366,12 +367,7 @@ TEST_F(CsvTest, SampleForReaders) {
     }
     auto torture = open({{"path", (into / "torture.csv").string()}});
     torture.hyperparameters(Config{{"lr", 1e-7}, {"on", "yes"}, {"model", Config{{"layer", dv::testing::list(Config{{"name", "V1: \"x\""}})}}}});
-    dv::testing::Metrics many;
-    for (int i = 0; i < 10'000; ++i) many.emplace_back("\u00fc space/" + std::to_string(i), i + 0.5);
-    torture.metrics({{"late", 1e308}}, 7, 0, 1700000000.0);
-    torture.metrics(many, 3, 0, 1700000001.0);
-    torture.metrics({{"late", -1e308}}, 3, 1, 1700000002.0);
-    for (int i = 0; i < 90; ++i) torture.metrics(many, 10 + i, 1, 1700000003.0);
+    dv::loggers::torture(torture);
     torture.finalize();
     EXPECT_GT(fs::file_size(into / "wide.csv"), 0u);
     EXPECT_GT(fs::file_size(into / "long.csv"), 0u);

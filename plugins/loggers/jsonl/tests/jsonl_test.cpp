@@ -1,6 +1,7 @@
 #include <dv/testing/load.hpp>
 
 #include "tests/small_disk.hpp"
+#include "tests/torture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -221,6 +222,10 @@ TEST_F(JsonlTest, SampleForReaders) {
     jsonl.artifact("checkpoint", "checkpoints/epoch=0.ckpt");
     jsonl.finalize();
     EXPECT_GT(fs::file_size(target), 0u);
+
+    auto tortured = open({{"path", (target.parent_path() / "torture.jsonl").string()}});
+    dv::loggers::torture(tortured);
+    tortured.finalize();
 }
 
 }  // namespace

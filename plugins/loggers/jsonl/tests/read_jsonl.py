@@ -5,6 +5,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.append(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir, "common", "tests"))
+import torture
+
 
 def refuse(token):
     raise AssertionError("no JSON: " + token)
@@ -15,6 +18,14 @@ with tempfile.TemporaryDirectory() as folder:
                    env=dict(os.environ, DV_READER_DIR=folder))
     with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
         text = file.read()
+    tortured = {}
+    with open(os.path.join(folder, "torture.jsonl"), encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line, parse_constant=refuse)
+            step, epoch = row.pop("step"), row.pop("epoch")
+            for name, value in row.items():
+                tortured.setdefault(name, []).append((step, epoch, float(value)))  # "NaN", "Infinity" are texts
+    torture.check(tortured)
 
 rows = [json.loads(line, parse_constant=refuse) for line in text.splitlines()]  # splits at U+2028 and its like, too
 assert rows[0] == {"hyperparameters": {

@@ -6,6 +6,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.append(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir, "common", "tests"))
+import torture
+
 with tempfile.TemporaryDirectory() as folder:
     subprocess.run([sys.argv[1], "--gtest_filter=*SampleForReaders"], check=True, stdout=subprocess.DEVNULL,
                    env=dict(os.environ, DV_READER_DIR=folder))
@@ -15,6 +18,11 @@ with tempfile.TemporaryDirectory() as folder:
     params = {name: json.loads(value) for name, value in database.execute("SELECT name, value FROM params")}
     runs = database.execute("SELECT tags, outcome FROM runs").fetchall()
     database.close()
+    tortured = {}
+    with sqlite3.connect(os.path.join(folder, "torture.sqlite")) as database:
+        for name, *point in database.execute("SELECT name, step, epoch, value FROM metrics ORDER BY n"):
+            tortured.setdefault(name, []).append(tuple(point))
+    torture.check(tortured)
 
 assert losses == [(step, step // 100, 1.0 / (1 + step)) for step in range(1000)]
 assert odd == [(None,)], odd

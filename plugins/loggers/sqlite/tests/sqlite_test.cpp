@@ -1,6 +1,7 @@
 #include <dv/testing/load.hpp>
 
 #include "tests/small_disk.hpp"
+#include "tests/torture.hpp"
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -229,6 +230,10 @@ TEST_F(SqliteTest, SampleForReaders) {
     for (int step = 0; step < 1000; ++step) sqlite.metrics({{"train/loss", 1.0 / (1 + step)}, {"odd \"name\"\n", kNan}}, step, step / 100);
     sqlite.finalize();
     EXPECT_GT(fs::file_size(into / "sample.sqlite"), 0u);
+
+    auto tortured = open({{"path", (into / "torture.sqlite").string()}});
+    dv::loggers::torture(tortured);
+    tortured.finalize();
 }
 
 }  // namespace
