@@ -1,6 +1,7 @@
 #include "checkpoint/pytorch_file.hpp"
 
 #include "checkpoint/unpickle.hpp"
+#include "checkpoint/zip_directory.hpp"
 
 #include <dv/error.hpp>
 
@@ -103,13 +104,14 @@ std::vector<dv::NamedTensor> tensors_in(const UnpickledValue& value,
 /// An opened zip: its value, and its storages as they are asked for.
 class Zip {
 public:
-    explicit Zip(const std::filesystem::path& file) : zip_(file.string()) {
+    /// `in` is the same file.
+    Zip(const std::filesystem::path& file, std::istream& in) : directory_(in), zip_(file.string()) {
         if (zip_.hasRecord("byteorder")) {
-            const auto [order, n] = zip_.getRecord("byteorder");
+            const auto [order, n] = record("byteorder");
             if (std::string_view(static_cast<const char*>(order.get()), n) != "little")
                 throw dv::Error("it was written on a big-endian machine");
         }
-        const auto [pickle, n_pickle] = zip_.getRecord("data.pkl");
+        const auto [pickle, n_pickle] = record("data.pkl");
         std::string_view bytes(static_cast<const char*>(pickle.get()), n_pickle);
         value_ = unpickle(bytes);
     }
@@ -117,7 +119,7 @@ public:
     at::Tensor storage(const PickledStorage& wanted) {
         at::Tensor& storage = storages_[wanted.key];
         if (!storage.defined()) {
-            const auto [data, n] = zip_.getRecord("data/" + wanted.key);
+            const auto [data, n] = record("data/" + wanted.key);
             storage = from_bytes(wanted, data.get(), n);
         }
         if (storage.scalar_type() != wanted.type) throw dv::Error("storage '" + wanted.key + "' is of two types");
@@ -125,13 +127,21 @@ public:
     }
 
 private:
+    /// Its bytes and their number.
+    std::pair<at::DataPtr, std::size_t> record(const std::string& name) {
+        auto [bytes, n] = zip_.getRecord(name);
+        directory_.expect_undamaged(name, bytes.get(), n);
+        return {std::move(bytes), n};
+    }
+
+    ZipDirectory directory_;
     caffe2::serialize::PyTorchStreamReader zip_;
     std::unique_ptr<Unpickled> value_;
     Storages storages_;
 };
 
-std::vector<dv::NamedTensor> read_zip(const std::filesystem::path& file, const std::string& key) {
-    Zip zip(file);
+std::vector<dv::NamedTensor> read_zip(const std::filesystem::path& file, std::istream& in, const std::string& key) {
+    Zip zip(file, in);
     return tensors_in(dict_at(zip.root(), key), [&](const PickledStorage& wanted) { return zip.storage(wanted); });
 }
 
@@ -252,16 +262,16 @@ auto reading(const std::filesystem::path& file, const std::string& purpose, cons
 
 std::vector<dv::NamedTensor> read_pytorch(const std::filesystem::path& file, const std::string& key) {
     return reading(file, "take weights from", [&](std::istream& in, bool is_zip) {
-        if (is_zip) return read_zip(file, key);
+        if (is_zip) return read_zip(file, in, key);
         const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
         return read_stream(bytes, key);
     });
 }
 
 PickleValue read_pytorch_tree(const std::filesystem::path& file, std::size_t* left_out) {
-    return reading(file, "read the checkpoint", [&](std::istream&, bool is_zip) {
+    return reading(file, "read the checkpoint", [&](std::istream& in, bool is_zip) {
         if (!is_zip) throw dv::Error("it is no torch.save file of PyTorch 1.6 or later");
-        Zip zip(file);
+        Zip zip(file, in);
         Tree tree(zip);
         std::optional<PickleValue> root = tree.of(zip.root());
         if (!root || root->pairs() == nullptr) throw dv::Error("it holds no dict");

@@ -96,5 +96,31 @@ TEST_F(SaverTest, AFileCutAnywhereIsRefused) {
     EXPECT_EQ(first_of(path("whole.ckpt")), 1.0);
 }
 
+/// A byte that changed on the way is noticed, or it is none that was read.
+TEST_F(SaverTest, AByteThatChangedAnywhereIsNoticed) {
+    checkpoint::write_file(path("whole.ckpt"), holding(at::full({40}, 1.0)));
+    std::ifstream in(path("whole.ckpt"), std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    std::size_t n_refused = 0, n_in_records = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        for (const char mask : {'\x01', '\x80'}) {
+            bytes[i] = static_cast<char>(bytes[i] ^ mask);
+            std::ofstream(path("changed.ckpt"), std::ios::binary | std::ios::trunc) << bytes;
+            bytes[i] = static_cast<char>(bytes[i] ^ mask);
+            try {
+                const PickleValue tree = checkpoint::read_pytorch_tree(path("changed.ckpt"));
+                const at::Tensor* t = tree.find("t") ? tree.find("t")->as<at::Tensor>() : nullptr;
+                EXPECT_TRUE(t != nullptr && t->equal(at::full({40}, 1.0))) << "byte " << i;
+            } catch (const dv::IoError& error) {
+                ++n_refused;
+                EXPECT_THAT(error.what(), HasSubstr("changed.ckpt"));
+                if (std::string_view(error.what()).find("record 'data/0' is damaged") != std::string_view::npos) ++n_in_records;
+            }
+        }
+    }
+    EXPECT_GE(n_in_records, 2u * 40 * sizeof(float));
+    EXPECT_GT(n_refused, n_in_records + 100);
+}
+
 }  // namespace
 }  // namespace dvhost::testing
