@@ -8,7 +8,6 @@
 #include <caffe2/serialize/inline_container.h>
 
 #include <cstring>
-#include <set>
 
 namespace dvhost::checkpoint {
 
@@ -84,7 +83,7 @@ void Saver::write(std::filesystem::path file, PickleValue value, const std::vect
     });
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return jobs_.empty() && !busy_; });
-    jobs_.push_back({.file = std::move(file), .value = std::move(value)});
+    jobs_.push_back({.file = std::move(file), .value = std::move(value), .lent = std::move(kept)});
     copying_ = true;
     if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
     changed_.notify_all();
@@ -152,7 +151,9 @@ void Saver::run(Job& job) {
         std::filesystem::remove(job.file);
         return;
     }
-    each_tensor(*job.value, [](at::Tensor& t) { t = copy_of(t); });
+    each_tensor(*job.value, [&](at::Tensor& t) {
+        if (job.lent.contains(t.const_data_ptr())) t = copy_of(t);
+    });
     {
         const std::lock_guard lock(mutex_);
         copying_ = false;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,6 +50,7 @@ private:
     struct Job {
         std::filesystem::path file;
         std::optional<PickleValue> value = {};
+        std::set<const void*> lent = {};  ///< where the values of tensors lie that are still the run's own
         std::optional<std::string> text = {};  ///< neither: remove the file
     };
     void add(Job job);
