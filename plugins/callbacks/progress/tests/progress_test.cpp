@@ -87,7 +87,7 @@ TEST_F(ProgressTest, ValuesLoggedForTheBarFollowThoseThatAreNamed) {
     begin_fit(bar);
     run.shown_metric("margin", 2.0).metric("hidden", 7.0).shown_metric("train/loss", 0.5);
     const Lines drawn = batches(bar, DV_TRAIN_BATCH_END, 0, 4, 10, 2.0);
-    EXPECT_TRUE(drawn.back().ends_with("train/loss 0.5, margin 2")) << drawn.back();
+    EXPECT_TRUE(drawn.back().ends_with("train/loss 0.5 margin 2")) << drawn.back();
 }
 
 TEST_F(ProgressTest, ItIsRedrawnAtMostEveryTenthOfASecond) {
