@@ -57,6 +57,9 @@ public:
         if (s_.classifier.dropout > 0) {
             head_->dropout = b_.network.dropout = std::make_shared<Dropout>(s_.classifier.dropout);
             head_->n_dropped = std::max<std::size_t>(1, hidden.size());
+            b_.circuit().bookmark_draws = [dropout = head_->dropout] {
+                return [dropout, then = *dropout] { *dropout = then; };
+            };
         }
         b_.network.refresh.push_back([head = head_](Circuit&) {
             for (Linear& layer : head->layers) layer.value = layer.weight.value();

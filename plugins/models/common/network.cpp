@@ -83,7 +83,8 @@ dv::Outcome NetworkModel::forward_monitored(const dv::Sequence& frames, const st
     const RunOptions options{.plan = plan_,
                              .recorder = stability_check ? &finite : recorder_,
                              .probes = watched.probes,
-                             .truncated_bptt_timesteps = truncated_bptt_timesteps};
+                             .truncated_bptt_timesteps = truncated_bptt_timesteps,
+                             .checkpoint_segments = checkpoint_segments};
     const Trajectory trajectory = run(network_.circuit, frames, starting_state(frames), options);
     if (stability_check) finite.look_at_outputs(trajectory.outputs);
     return {trajectory.outputs, activity_of(watched, network_.circuit, trajectory)};

@@ -44,7 +44,7 @@ constexpr auto settings_of_runs() {
     return std::tuple(setting<"delay_policy">(), setting<"update_order">(), setting<"history_interpolation">(),
                       setting<"history">(), setting<"operations_skipped_on_absent_input">(),
                       setting<"input_channels">(), setting<"expand_channels">(), setting<"truncated_bptt_timesteps">(),
-                      setting<"residual_timesteps">(), setting<"data_presentation_pattern">(), setting<"pattern">(),
+                      setting<"checkpoint_segments">(), setting<"residual_timesteps">(), setting<"data_presentation_pattern">(), setting<"pattern">(),
                       setting<"loss_reaction_time">(), setting<"non_label_index">(), setting<"non_input_value">(),
                       setting<"stability_check">(), setting<"compat">());
 }

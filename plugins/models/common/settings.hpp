@@ -77,7 +77,7 @@ struct Settings {
     Features readout = Features::average;
     ClassifierSettings classifier;
     bool feedforward_only = false;
-    std::int64_t truncated_bptt_timesteps = 0, idle_timesteps = 0;
+    std::int64_t truncated_bptt_timesteps = 0, checkpoint_segments = 0, idle_timesteps = 0;
     std::optional<std::int64_t> residual_timesteps;
     std::vector<std::int64_t> data_presentation_pattern;
     std::string pattern;
@@ -187,6 +187,9 @@ struct Settings {
               kDispensable),
         dv::p("truncated_bptt_timesteps", &Settings::truncated_bptt_timesteps, 0,
               "cut the gradient through time after every so many steps; 0: never", dv::at_least{0}),
+        dv::p("checkpoint_segments", &Settings::checkpoint_segments, 0,
+              "cut time into so many segments whose activity the gradient computes again: less memory, more work; 0: keep all",
+              dv::at_least{0}),
         dv::p("idle_timesteps", &Settings::idle_timesteps, 0, "blank steps before the first one, without output",
               dv::at_least{0}),
         dv::p("residual_timesteps", &Settings::residual_timesteps, dv::unset,

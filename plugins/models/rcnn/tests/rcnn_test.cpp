@@ -276,6 +276,26 @@ TEST(Rcnn, TruncationCutsGradientsOnly) {
     EXPECT_FALSE(whole_gradient.allclose(cut_gradient));
 }
 
+TEST(Rcnn, SegmentsChangeNeitherOutputsNorGradients) {
+    const auto run = [](std::int64_t segments) {
+        const Built built(small({{"checkpoint_segments", segments},
+                                 {"t_recurrence", 2.0},
+                                 {"max_weight_init", 0.5},
+                                 {"classifier", Config{{"weight_norm", true}}}}));
+        const dv::Sequence sequence = noise(2, 1).shown_for(6);
+        const at::Tensor out = built.model->forward_sequence(sequence);
+        out.pow(2).sum().backward();
+        std::vector<at::Tensor> found{out.detach()};
+        for (const dv::NamedTensor& t : built.model->parameters()) {
+            if (t.trainable) found.push_back(t.tensor.grad().clone());
+        }
+        return found;
+    };
+    const std::vector<at::Tensor> whole = run(0), cut = run(3);
+    ASSERT_EQ(cut.size(), whole.size());
+    for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(cut[i].allclose(whole[i], 1e-4, 1e-6)) << i;
+}
+
 TEST(Rcnn, LearnsToTellTwoImagesApart) {
     struct CrossEntropy final : dv::Loss {
         at::Tensor value(const at::Tensor& outputs, const at::Tensor& labels) const override {
