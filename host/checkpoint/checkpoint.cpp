@@ -1,5 +1,6 @@
 #include "checkpoint/checkpoint.hpp"
 
+#include "checkpoint/averaging_keys.hpp"
 #include "checkpoint/component_state.hpp"
 #include "checkpoint/optimizer_keys.hpp"
 #include "checkpoint/run_keys.hpp"
@@ -116,6 +117,7 @@ PickleValue gather(const loops::Experiment& experiment, const loops::RunState& s
             keys.emplace_back(text("lr_schedulers"), schedule_states(experiment, state));
         }
         if (experiment.trainer.precision == loops::Precision::half_mixed) keys.emplace_back(text("MixedPrecision"), scaler_state(state.scaler));
+        put_average(keys);
     }
     if (PickleValue data = data_state(experiment); !data.pairs()->empty()) keys.emplace_back(text(experiment.data_key), std::move(data));
     keys.emplace_back(text("hparams_name"), text("kwargs"));
@@ -172,15 +174,16 @@ void restore_callbacks(const PickleValue& file, loops::Experiment& experiment) {
         const PickleValue* state = states->find(key);
         if (state == nullptr || state->pairs() == nullptr) continue;
         taken.push_back(key);
-        const dv_config view = state_view(*state);
+        Average with = take_average(file, *state);
+        const dv_config view = state_view(with.state);
         callback->load_state(view);
         if (const PickleValue* held = state->find(kTensors); held && held->pairs()) {
-            std::vector<dv::NamedTensor> tensors;
+            with.tensors.clear();
             for (const auto& [name, value] : *held->pairs()) {
-                if (name.as<std::string>() && value.as<at::Tensor>()) tensors.push_back({*name.as<std::string>(), *value.as<at::Tensor>(), false});
+                if (name.as<std::string>() && value.as<at::Tensor>()) with.tensors.push_back({*name.as<std::string>(), *value.as<at::Tensor>(), false});
             }
-            callback->load_tensors(tensors);
         }
+        if (!with.tensors.empty()) callback->load_tensors(with.tensors);
     }
     for (const auto& [name, value] : *states->pairs()) {
         const auto* key = name.as<std::string>();

@@ -62,7 +62,8 @@ struct Lbfgs final : dv::Optimizer {
                 {"max_eval", {static_cast<double>(evaluations_allowed())}},
                 {"tolerance_grad", {tolerance_grad}},
                 {"tolerance_change", {tolerance_change}},
-                {"history_size", {static_cast<double>(history_size)}}};
+                {"history_size", {static_cast<double>(history_size)}},
+                {"line_search_fn", line_search_fn == LineSearch::none ? std::vector<double>{} : std::vector<double>{1.0}}};
     }
 
 private:

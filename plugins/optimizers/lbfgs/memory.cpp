@@ -46,6 +46,7 @@ private:
     const at::Tensor& get(const std::string& key, std::vector<std::int64_t> shape) const {
         for (const OptimizerState& state : states_) {
             if (state.parameter != 0 || state.key != key) continue;
+            if (!shape.empty() && shape[0] < 0 && state.tensor.numel() == 0) return state.tensor;  // an empty list has no shape
             bool fits = state.tensor.dim() == static_cast<std::int64_t>(shape.size());
             for (std::size_t d = 0; fits && d < shape.size(); ++d) {
                 fits = shape[d] < 0 || state.tensor.size(static_cast<std::int64_t>(d)) == shape[d];

@@ -6,6 +6,8 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace callbacks {
@@ -69,7 +71,15 @@ void AveragedWeights::update(std::span<const dv::NamedTensor> weights, double sh
     ++n_averaged_;
 }
 
-void AveragedWeights::copy_into(std::span<const dv::NamedTensor> weights) const { copy_all(averages_, weights); }
+void AveragedWeights::copy_into(std::span<const dv::NamedTensor> weights) const {
+    // A checkpoint has an average of everything, buffers too.
+    Named taken;
+    std::copy_if(averages_.begin(), averages_.end(), std::back_inserter(taken), [&](const dv::NamedTensor& average) {
+        const auto own = std::find_if(weights.begin(), weights.end(), [&](const auto& w) { return w.name == average.name; });
+        return own == weights.end() || takes(*own);
+    });
+    copy_all(taken, weights);
+}
 
 void AveragedWeights::swap_in(std::span<const dv::NamedTensor> weights) {
     if (averages_.empty() || depth_++ > 0) return;

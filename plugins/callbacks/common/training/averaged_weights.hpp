@@ -43,7 +43,8 @@ public:
     void swap_in(std::span<const dv::NamedTensor> weights);
     void swap_out(std::span<const dv::NamedTensor> weights);
 
-    /// For a checkpoint: the averages as `average.<name>` and, while they are in the model, what was there as `current.<name>`.
+    /// For a checkpoint: the averages as `average.<name>` and, while they are in the model, what was there as `current.<name>`
+    /// (which the host then writes as Lightning's WeightAveraging does, and reads of its files).
     std::vector<dv::NamedTensor> tensors() const;
     /// Takes what tensors() gave.
     void load(std::span<const dv::NamedTensor> tensors);
