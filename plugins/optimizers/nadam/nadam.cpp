@@ -1,4 +1,4 @@
-#include "table_optimizer.hpp"
+#include "two_moments.hpp"
 
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_addcdiv.h>
@@ -14,9 +14,8 @@ using dv::optimizers::StateShape;
 /// NAdam, Adam with Nesterov's momentum (Dozat 2016):  m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
 /// μₜ = β₁ (1 − ½ · 0.96^(t·ψ)) with ψ = momentum_decay,  Mₜ = μ₁ · … · μₜ,
 /// θ ← θ − lr (μₜ₊₁ m/(1−Mₜ₊₁) + (1−μₜ) g/(1−Mₜ)) / (√(v/(1−β₂ᵗ)) + ε).
-struct NAdam final : dv::optimizers::BetasOptimizer {
-    double eps = 0.0, momentum_decay = 0.0;
-    bool decoupled_weight_decay = false, maximize = false;
+struct NAdam final : dv::optimizers::TwoMomentsOptimizer {
+    double momentum_decay = 0.0;
     static constexpr auto params = dv::schema(
         dv::p("lr", &NAdam::lr, 2e-3, "learning rate", dv::at_least{0.0}),
         dv::p("betas", &NAdam::betas, dv::list(0.9, 0.999),
@@ -59,12 +58,7 @@ private:
         state_.start(kMuProduct, parameter, 1.0);
     }
     void step_gathered(const dv::ParameterGroup& group, std::size_t index, dv::optimizers::Gathered& of) override {
-        of.count_step(kStep);
-        if (decoupled_weight_decay) of.shrink(group.lr, group.weight_decay);
-        const std::vector<at::Tensor> g = of.descent(decoupled_weight_decay ? 0.0 : group.weight_decay, maximize);
-        of.average(kAverage, g, beta1(index));
-        of.average_squares(kSquare, g, beta2());
-
+        const std::vector<at::Tensor> g = take_gradients(group, index, of, kStep, kAverage, kSquare);
         shares(of, group.lr, beta1(index));
         const std::vector<at::Tensor> denominator = at::_foreach_div(of.state[kSquare], corrections_);
         at::_foreach_sqrt_(denominator);

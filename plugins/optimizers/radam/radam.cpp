@@ -1,4 +1,4 @@
-#include "table_optimizer.hpp"
+#include "two_moments.hpp"
 
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_addcdiv.h>
@@ -14,9 +14,7 @@ using dv::optimizers::StateShape;
 /// RAdam, rectified Adam (Liu et al., ICLR 2020):  m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  ρ∞ = 2/(1−β₂) − 1,
 /// ρ = ρ∞ − 2tβ₂ᵗ/(1−β₂ᵗ);  while ρ ≤ 5:  θ ← θ − lr · m/(1−β₁ᵗ);  after that
 /// θ ← θ − lr · r · m/(1−β₁ᵗ) · √(1−β₂ᵗ)/(√v + ε)  with  r² = (ρ−4)(ρ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρ).
-struct RAdam final : dv::optimizers::BetasOptimizer {
-    double eps = 0.0;
-    bool decoupled_weight_decay = false, maximize = false;
+struct RAdam final : dv::optimizers::TwoMomentsOptimizer {
     static constexpr auto params = dv::schema(
         dv::p("lr", &RAdam::lr, 1e-3, "learning rate", dv::at_least{0.0}),
         dv::p("betas", &RAdam::betas, dv::list(0.9, 0.999),
@@ -51,12 +49,7 @@ private:
                 {"exp_avg_sq", StateShape::like_parameter}};
     }
     void step_gathered(const dv::ParameterGroup& group, std::size_t index, dv::optimizers::Gathered& of) override {
-        of.count_step(kStep);
-        if (decoupled_weight_decay) of.shrink(group.lr, group.weight_decay);
-        const std::vector<at::Tensor> g = of.descent(decoupled_weight_decay ? 0.0 : group.weight_decay, maximize);
-        of.average(kAverage, g, beta1(index));
-        of.average_squares(kSquare, g, beta2());
-
+        take_gradients(group, index, of, kStep, kAverage, kSquare);
         shares_.clear();
         std::vector<at::Tensor> denominator = at::_foreach_sqrt(of.state[kSquare]);
         at::_foreach_add_(denominator, eps);
