@@ -274,7 +274,7 @@ void FitLoop::advance(Interval interval, bool observing) {
     if (run_.experiment.schedules.empty()) return;
     const auto value = [this](const std::string& name) { return run_.metrics.value(name); };
     schedules_.advance(interval, observing, clock(), value, [this](std::size_t schedule, const std::function<void()>& ask) {
-        run_.hooks.around(dv::Hook::lr_scheduler_step, ask, {.index = schedule, .loss = {}});
+        run_.hooks.around(dv::Hook::lr_scheduler_step, ask, [&] { return ModelHooks::Details{.index = schedule, .loss = {}}; });
     });
 }
 

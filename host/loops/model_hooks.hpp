@@ -21,11 +21,11 @@ public:
         std::function<void()> closure = [] {};
     };
 
-    /// Does `work`; a model that takes the hook does it instead, and may have it done.
-    template <class Work>
-    void around(dv::Hook hook, Work&& work, Details details) const {
+    /// Does `work`; a model that takes the hook does it instead, and may have it done. `details` gives the Details, if they are needed.
+    template <class Work, class MakeDetails>
+    void around(dv::Hook hook, Work&& work, MakeDetails&& details) const {
         if (!taken(of_model_, hook)) return work();
-        hand_over(hook, std::forward<Work>(work), std::move(details));
+        hand_over(hook, std::forward<Work>(work), details());
     }
     template <class Work>
     void around(dv::Hook hook, Work&& work) const {

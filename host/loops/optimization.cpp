@@ -49,7 +49,7 @@ public:
     void backward(const at::Tensor& loss) override {
         all_.run_.events(DV_BEFORE_BACKWARD);
         const at::Tensor scaled = all_.scaler_.scaled(loss);
-        all_.run_.hooks.around(dv::Hook::backward, [&] { e_.strategy->backward(scaled, dv::GradientSync::now); }, {.index = 0, .loss = scaled});
+        all_.run_.hooks.around(dv::Hook::backward, [&] { e_.strategy->backward(scaled, dv::GradientSync::now); }, [&] { return ModelHooks::Details{.index = 0, .loss = scaled}; });
         all_.run_.events(DV_AFTER_BACKWARD);
     }
     void step(std::size_t i) override {
@@ -124,7 +124,7 @@ dv::StepOutput Optimization::train(const dv::Batch& batch, const WindowPlace& pl
             closure();
             finish_window(batch, output);
         };
-        run_.hooks.around(dv::Hook::optimizer_step, step, {.index = 0, .loss = {}, .closure = closure});
+        run_.hooks.around(dv::Hook::optimizer_step, step, [&] { return ModelHooks::Details{.index = 0, .loss = {}, .closure = closure}; });
     } else {
         closure();
     }
@@ -181,7 +181,7 @@ void Optimization::backward(const at::Tensor& loss, const dv::Batch& batch, cons
         const ProfileScope scope(e.profiler, Profiler::backward);
         e.strategy->backward(scaled, place.last ? dv::GradientSync::now : dv::GradientSync::later);
     };
-    run_.hooks.around(dv::Hook::backward, pass, {.index = 0, .loss = scaled});
+    run_.hooks.around(dv::Hook::backward, pass, [&] { return ModelHooks::Details{.index = 0, .loss = scaled}; });
     run_.events(DV_AFTER_BACKWARD);
     ++window_.losses;
     window_.weight += samples;
